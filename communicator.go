@@ -1,0 +1,92 @@
+package sputnik
+
+// BlockCommunicator is a block's handle on a block: on itself, as Run and Attach get it, or on another
+// one, as Communicator returns it. All methods may be called from any goroutine, at any time, even after
+// the process has ended.
+type BlockCommunicator interface {
+	// Communicator returns a handle on the block with this responsibility, and false where there
+	// is none. [InitiatorResponsibility] gives the one that takes [FinishMsg].
+	Communicator(resp string) (bc BlockCommunicator, exists bool)
+
+	// Descriptor identifies the block behind the handle.
+	Descriptor() BlockDescriptor
+
+	// Send puts msg into the block's mailbox and tells whether it was accepted. It is refused when msg is
+	// nil, when the block has no OnMsg, when its finish has begun, and by a full mailbox with
+	// [Reject]. Send doesn't block, except with [Wait] (G12), and allocates nothing (G14).
+	Send(msg Msg) bool
+}
+
+// communicator lets one block send to another, or to itself.
+type communicator struct{ from, to *unit }
+
+func (c *communicator) Communicator(resp string) (BlockCommunicator, bool) {
+	if resp == InitiatorResponsibility {
+		return &control{c.from}, true
+	}
+	to, ok := c.from.in.byResp[resp]
+	if !ok {
+		return nil, false
+	}
+	return &communicator{c.from, to}, true
+}
+
+func (c *communicator) Descriptor() BlockDescriptor { return c.to.desc }
+
+func (c *communicator) Send(msg Msg) bool {
+	if msg == nil {
+		return false
+	}
+	if c.to.block.onMsg == nil {
+		c.to.box.refuse()
+		return false
+	}
+	var quit <-chan struct{}
+	if c.from != c.to {
+		quit = c.from.quit
+	}
+	return c.to.box.send(msg, quit)
+}
+
+// control is a block's handle on the initiator. What is sent to it is done at once, on the sender's goroutine.
+type control struct{ from *unit }
+
+// controlKey carries the initiator's control values. They are of unexported types: no block can forge one.
+const controlKey = "__sputnik"
+
+type (
+	finishRequest struct{}
+	statusQuery   struct{ answer *Status }
+)
+
+// FinishMsg returns the message that, sent to the initiator by any block, finishes the process in order,
+// as a signal does (G6):
+//
+//	if initiator, ok := bc.Communicator(sputnik.InitiatorResponsibility); ok {
+//		initiator.Send(sputnik.FinishMsg())
+//	}
+func FinishMsg() Msg { return Msg{controlKey: finishRequest{}} }
+
+func (c *control) Communicator(resp string) (BlockCommunicator, bool) {
+	return (&communicator{c.from, c.from}).Communicator(resp)
+}
+
+func (c *control) Descriptor() BlockDescriptor {
+	return BlockDescriptor{InitiatorResponsibility, InitiatorResponsibility}
+}
+
+func (c *control) Send(msg Msg) bool {
+	in := c.from.in
+	switch v := msg[controlKey].(type) {
+	case finishRequest:
+		if isClosed(in.landed) {
+			return false
+		}
+		in.stop(&FinishRequestError{By: c.from.desc})
+		return true
+	case statusQuery:
+		*v.answer = in.status()
+		return true
+	}
+	return false
+}

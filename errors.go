@@ -1,0 +1,165 @@
+package sputnik
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+)
+
+// Why a process stops, and what went wrong on the way. All of them reach the caller wrapped in the
+// error of Prepare or launch; take it apart with errors.Is and errors.As.
+var (
+	// ErrShootDown is the cause of a stop by [ShootDown].
+	ErrShootDown = errors.New("shoot-down")
+
+	// ErrForced says that a second signal ended the waiting of the finish (G9).
+	ErrForced = errors.New("forced by a second signal: the finish was cut short")
+
+	// ErrGoexit says that a callback ended its goroutine by runtime.Goexit instead of returning.
+	ErrGoexit = errors.New("the callback ended its goroutine (runtime.Goexit)")
+
+	// ErrTimeout says that a callback did not come back within its limit.
+	ErrTimeout = errors.New("time limit exceeded")
+
+	// ErrLaunched is returned by a second call of [Launch] from inside a callback of a block, which
+	// can't wait for its own end. A second call from elsewhere waits and returns what the first returns.
+	ErrLaunched = errors.New("already launched: a callback of a block can't wait for the end of its process")
+)
+
+// SignalError is the cause of a stop by a signal.
+type SignalError struct{ Signal os.Signal }
+
+func (e *SignalError) Error() string { return "signal " + e.Signal.String() }
+
+// FinishRequestError is the cause of a stop by [FinishMsg].
+type FinishRequestError struct{ By BlockDescriptor }
+
+func (e *FinishRequestError) Error() string {
+	return fmt.Sprintf("finish message from block %q", e.By.Responsibility)
+}
+
+// ContextError is the cause of a stop by the end of the context of [WithContext]; it wraps that context's cause.
+type ContextError struct{ Err error }
+
+func (e *ContextError) Error() string { return "context ended: " + e.Err.Error() }
+func (e *ContextError) Unwrap() error { return e.Err }
+
+// SetupError lists everything that is wrong with the set-up of a process; no Init has run (G1).
+type SetupError struct{ Faults []error }
+
+func (e *SetupError) Error() string {
+	if len(e.Faults) == 1 {
+		return "set-up: " + e.Faults[0].Error()
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "set-up: %d faults:", len(e.Faults))
+	for _, f := range e.Faults {
+		b.WriteString("\n\t" + f.Error())
+	}
+	return b.String()
+}
+func (e *SetupError) Unwrap() []error { return e.Faults }
+
+// InitError says which block kept the process from coming up (G2).
+type InitError struct {
+	Block    BlockDescriptor
+	Callback string // "Init" or "Attach"
+	// Position of the block in the order of initialisation, from 1, and how many blocks there are.
+	// The finisher is the first, the connector, where there is one, the second.
+	Position, Of int
+	// Err is what Init (or Attach) returned, a *PanicError, ErrGoexit, ErrTimeout, or the cause of a stop.
+	Err error
+}
+
+func (e *InitError) Error() string {
+	return fmt.Sprintf("block %s (%d of %d): %s: %v", e.Block, e.Position, e.Of, e.Callback, e.Err)
+}
+func (e *InitError) Unwrap() error { return e.Err }
+
+// BlockError is a failure of one callback of one block.
+type BlockError struct {
+	Block    BlockDescriptor
+	Callback string // "Run", "OnMsg", "Finish", ...
+	Err      error
+}
+
+func (e *BlockError) Error() string {
+	return fmt.Sprintf("block %s: %s: %v", e.Block, e.Callback, e.Err)
+}
+func (e *BlockError) Unwrap() error { return e.Err }
+
+// PanicError is a panic that was caught in a callback (G11).
+type PanicError struct {
+	Value any    // what was given to panic
+	Stack []byte // of the panicking goroutine
+}
+
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+
+// Unwrap returns the panic's value where that is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// AbandonedError says that a block did not finish within its limit and that the finish went on without it (G7).
+type AbandonedError struct {
+	Block     BlockDescriptor
+	Callbacks []string      // those that did not return
+	After     time.Duration // how long they were waited for
+	Stacks    string        // of this block's goroutines only, in the form of the goroutine profile
+}
+
+func (e *AbandonedError) Error() string {
+	return fmt.Sprintf("block %s: abandoned after %v: %s did not return",
+		e.Block, e.After.Round(time.Millisecond), strings.Join(e.Callbacks, ", "))
+}
+
+// Unwrap returns ErrTimeout.
+func (e *AbandonedError) Unwrap() error { return ErrTimeout }
+
+// UnhandledError counts the messages that a block's mailbox accepted and OnMsg never saw (G13).
+type UnhandledError struct {
+	Block BlockDescriptor
+	Count uint64
+}
+
+func (e *UnhandledError) Error() string {
+	return fmt.Sprintf("block %s: accepted messages left unhandled: %d", e.Block, e.Count)
+}
+
+// FlightError is what launch returns when a process did not end cleanly (G8). Its text ends with
+// the stacks of panics and of abandoned blocks.
+type FlightError struct {
+	Cause  error   // why the process stopped; first cause wins
+	Faults []error // then, in order of the finish, what failed, was abandoned or was left unhandled
+}
+
+func (e *FlightError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "stopped by: %v", e.Cause)
+	for _, f := range e.Faults {
+		fmt.Fprintf(&b, "\n\t%v", f)
+	}
+	for _, err := range e.Unwrap() {
+		if s := stacksIn(err); s != "" {
+			fmt.Fprintf(&b, "\n\n%v\n%s", err, s)
+		}
+	}
+	return b.String()
+}
+
+// Unwrap returns the cause, then the faults.
+func (e *FlightError) Unwrap() []error { return append([]error{e.Cause}, e.Faults...) }
+
+func stacksIn(err error) string {
+	if a, ok := errors.AsType[*AbandonedError](err); ok {
+		return a.Stacks
+	}
+	if p, ok := errors.AsType[*PanicError](err); ok {
+		return string(p.Stack)
+	}
+	return ""
+}

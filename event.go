@@ -1,0 +1,412 @@
+package sputnik
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Event is one transition in the life of a process: one of the structs of this package that embed [At].
+// Use a type switch to tell them apart.
+type Event interface {
+	// When tells when it happened.
+	When() time.Time
+	// record is the event as a log record; it also seals the interface.
+	record() (slog.Level, string, []slog.Attr)
+}
+
+// At is the time of an event.
+type At struct{ Time time.Time }
+
+// When implements [Event].
+func (a At) When() time.Time { return a.Time }
+
+func now() At { return At{time.Now()} }
+
+// The events of the process.
+type (
+	// ProcessPrepared says that every block is initialised and attached.
+	ProcessPrepared struct {
+		At
+		Blocks int
+		Took   time.Duration
+	}
+	// ProcessRunning says that every Run was started.
+	ProcessRunning struct{ At }
+	// ReadyChanged says that readiness turned; Reason says why not, and is empty when ready (G19).
+	ReadyChanged struct {
+		At
+		Ready  bool
+		Reason string
+	}
+	// ProcessFinishing says that the finish began, and why (G6).
+	ProcessFinishing struct {
+		At
+		Cause error
+	}
+	// ProcessHurried says that what is left of the finish gets a short limit only: by a second signal
+	// (Forced, G9), or because the limit of the finish is used up.
+	ProcessHurried struct {
+		At
+		Forced bool
+	}
+	// ProcessFinished is the last event. Err is what launch, or Prepare, returns.
+	ProcessFinished struct {
+		At
+		Cause error
+		Err   error
+		Took  time.Duration // since ProcessFinishing
+	}
+)
+
+// The events of one block.
+type (
+	// BlockInitialised says that the block's Init succeeded.
+	BlockInitialised struct {
+		At
+		Block BlockDescriptor
+		Took  time.Duration
+	}
+	// BlockRunning says that the block's Run was started.
+	BlockRunning struct {
+		At
+		Block BlockDescriptor
+	}
+	// BlockFailed says that a callback failed: Err is an *InitError or a *BlockError.
+	BlockFailed struct {
+		At
+		Block BlockDescriptor
+		Err   error
+	}
+	// BlockFinishing says that the block's mailbox is closed and is being emptied.
+	BlockFinishing struct {
+		At
+		Block  BlockDescriptor
+		Queued int
+	}
+	// BlockFinished says that all of the block's callbacks have returned.
+	BlockFinished struct {
+		At
+		Block   BlockDescriptor
+		Mailbox MailboxStatus
+		Took    time.Duration
+	}
+	// BlockAbandoned says that the finish goes on without the block (G7).
+	BlockAbandoned struct {
+		At
+		Err *AbandonedError
+	}
+	// MessagesLost says that accepted messages were not handled (G13): dropped by DropOldest, or
+	// left in the mailbox of a block that did not finish in time. One event may stand for many.
+	MessagesLost struct {
+		At
+		Block  BlockDescriptor
+		Count  uint64
+		Reason string
+	}
+)
+
+// The events of the connection.
+type (
+	// Connected says that the plug-in connected, at which attempt.
+	Connected struct {
+		At
+		Attempt int
+		Took    time.Duration
+	}
+	// ConnectFailed says that an attempt failed, and when the next one follows.
+	ConnectFailed struct {
+		At
+		Attempt int
+		Err     error
+		Next    time.Duration
+	}
+	// ConnectionLost says that a heartbeat failed, or that the plug-in said so by itself.
+	ConnectionLost struct {
+		At
+		Err error
+	}
+	// Disconnected says that the connection was closed by the finish.
+	Disconnected struct{ At }
+	// ConnectorStalled says that a call of the plug-in exceeds its limit. No other call is made until it returns.
+	ConnectorStalled struct {
+		At
+		Call  string
+		Limit time.Duration
+	}
+	// ConnectorFaulted says that Disconnect of the plug-in panicked; there is nobody else to tell.
+	ConnectorFaulted struct {
+		At
+		Err error
+	}
+)
+
+// EventsLost says that observers were too slow and that the buffer was full.
+type EventsLost struct {
+	At
+	Count int
+}
+
+func (e ProcessPrepared) record() (slog.Level, string, []slog.Attr) {
+	return slog.LevelInfo, "process prepared", []slog.Attr{slog.Int("blocks", e.Blocks), took(e.Took)}
+}
+
+func (e ProcessRunning) record() (slog.Level, string, []slog.Attr) {
+	return slog.LevelInfo, "process running", nil
+}
+
+func (e ReadyChanged) record() (slog.Level, string, []slog.Attr) {
+	if e.Ready {
+		return slog.LevelInfo, "ready", nil
+	}
+	return slog.LevelInfo, "not ready: " + e.Reason, nil
+}
+
+func (e ProcessFinishing) record() (slog.Level, string, []slog.Attr) {
+	return slog.LevelInfo, "process finishing", []slog.Attr{slog.Any("cause", e.Cause)}
+}
+
+func (e ProcessHurried) record() (slog.Level, string, []slog.Attr) {
+	why := "finish limit used up"
+	if e.Forced {
+		why = "second signal"
+	}
+	return slog.LevelWarn, "finish cut short", []slog.Attr{slog.String("cause", why)}
+}
+
+func (e ProcessFinished) record() (slog.Level, string, []slog.Attr) {
+	if e.Err != nil {
+		return slog.LevelError, "process finished", []slog.Attr{slog.Any("error", e.Err), took(e.Took)}
+	}
+	return slog.LevelInfo, "process finished", []slog.Attr{slog.Any("cause", e.Cause), took(e.Took)}
+}
+
+func (e BlockInitialised) record() (slog.Level, string, []slog.Attr) {
+	return slog.LevelInfo, "block initialised", []slog.Attr{block(e.Block), took(e.Took)}
+}
+
+func (e BlockRunning) record() (slog.Level, string, []slog.Attr) {
+	return slog.LevelDebug, "block running", []slog.Attr{block(e.Block)}
+}
+
+func (e BlockFailed) record() (slog.Level, string, []slog.Attr) {
+	attrs := []slog.Attr{block(e.Block), slog.Any("error", e.Err)}
+	if s := stacksIn(e.Err); s != "" {
+		attrs = append(attrs, slog.String("stack", s))
+	}
+	return slog.LevelError, "block failed", attrs
+}
+
+func (e BlockFinishing) record() (slog.Level, string, []slog.Attr) {
+	return slog.LevelDebug, "block finishing", []slog.Attr{block(e.Block), slog.Int("queued", e.Queued)}
+}
+
+func (e BlockFinished) record() (slog.Level, string, []slog.Attr) {
+	attrs := []slog.Attr{block(e.Block), took(e.Took)}
+	if e.Mailbox.Accepted > 0 {
+		attrs = append(attrs, slog.Uint64("handled", e.Mailbox.Handled))
+	}
+	return slog.LevelInfo, "block finished", attrs
+}
+
+func (e BlockAbandoned) record() (slog.Level, string, []slog.Attr) {
+	return slog.LevelError, "block abandoned", []slog.Attr{
+		block(e.Err.Block), slog.Any("error", e.Err), slog.String("stacks", e.Err.Stacks),
+	}
+}
+
+func (e MessagesLost) record() (slog.Level, string, []slog.Attr) {
+	return slog.LevelWarn, "messages lost", []slog.Attr{
+		block(e.Block), slog.Uint64("count", e.Count), slog.String("cause", e.Reason),
+	}
+}
+
+func (e Connected) record() (slog.Level, string, []slog.Attr) {
+	return slog.LevelInfo, "connected", []slog.Attr{slog.Int("attempt", e.Attempt), took(e.Took)}
+}
+
+func (e ConnectFailed) record() (slog.Level, string, []slog.Attr) {
+	return slog.LevelWarn, "not ready: connecting to the server failed", []slog.Attr{
+		slog.Int("attempt", e.Attempt), slog.Any("error", e.Err),
+		slog.Duration("next", e.Next.Round(time.Millisecond)),
+	}
+}
+
+func (e ConnectionLost) record() (slog.Level, string, []slog.Attr) {
+	return slog.LevelWarn, "connection lost", []slog.Attr{slog.Any("error", e.Err)}
+}
+
+func (e Disconnected) record() (slog.Level, string, []slog.Attr) {
+	return slog.LevelInfo, "disconnected", nil
+}
+
+func (e ConnectorStalled) record() (slog.Level, string, []slog.Attr) {
+	return slog.LevelWarn, "connector stalled", []slog.Attr{
+		slog.String("call", e.Call), slog.Duration("limit", e.Limit),
+	}
+}
+
+func (e ConnectorFaulted) record() (slog.Level, string, []slog.Attr) {
+	return slog.LevelError, "connector fault", []slog.Attr{
+		slog.Any("error", e.Err), slog.String("stack", stacksIn(e.Err)),
+	}
+}
+
+func (e EventsLost) record() (slog.Level, string, []slog.Attr) {
+	return slog.LevelWarn, "events lost", []slog.Attr{slog.Int("count", e.Count)}
+}
+
+func block(d BlockDescriptor) slog.Attr { return slog.String("block", d.Responsibility) }
+func took(d time.Duration) slog.Attr    { return slog.Duration("took", d.Round(time.Microsecond)) }
+
+// LogObserver returns an observer that writes each event to l, with the time of the event:
+// transitions as Info, what an operator should see as Warn, failures as Error, the rest as Debug.
+// A nil l is silent.
+func LogObserver(l *slog.Logger) func(Event) {
+	return func(e Event) {
+		level, text, attrs := e.record()
+		ctx := context.Background()
+		if l == nil || !l.Enabled(ctx, level) {
+			return
+		}
+		r := slog.NewRecord(e.When(), level, text, 0)
+		r.AddAttrs(attrs...)
+		if err := l.Handler().Handle(ctx, r); err != nil {
+			return // a log that can't be written has nowhere to be told
+		}
+	}
+}
+
+const maxEvents = 16_384 // buffered; beyond, events are counted only
+
+// eventBus delivers events in order on one goroutine, so that no observer holds up the engine.
+type eventBus struct {
+	observers []func(Event)
+	wake      chan struct{} // 1 slot
+	done      chan struct{} // closed when everything was delivered after close
+
+	mu     sync.Mutex
+	queue  []Event
+	lost   int
+	closed bool
+	fault  error // first panic of an observer
+}
+
+func (b *eventBus) start(observers []func(Event)) {
+	b.observers = observers
+	b.wake, b.done = make(chan struct{}, 1), make(chan struct{})
+	if len(observers) == 0 {
+		close(b.done)
+		return
+	}
+	go b.deliver()
+}
+
+// emit never blocks. Events after close are dropped: the last one has been seen.
+func (b *eventBus) emit(e Event) {
+	if len(b.observers) == 0 {
+		return
+	}
+	b.mu.Lock()
+	switch {
+	case b.closed:
+	case len(b.queue) >= maxEvents:
+		b.lost++
+	default:
+		b.queue = append(b.queue, e)
+	}
+	b.mu.Unlock()
+	b.nudge()
+}
+
+func (b *eventBus) nudge() {
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (b *eventBus) deliver() {
+	over := false
+	defer func() {
+		if over {
+			close(b.done)
+		} else {
+			go b.deliver() // an observer has ended the goroutine
+		}
+	}()
+	for {
+		e, more := b.pop()
+		switch {
+		case e != nil:
+			for _, o := range b.observers {
+				guard(func() error { o(e); return nil }, b.blame)
+			}
+		case more:
+			<-b.wake
+		default:
+			over = true
+			return
+		}
+	}
+}
+
+// pop returns the next event, nil where there is none, and whether more may come.
+func (b *eventBus) pop() (Event, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.queue) == 0 {
+		b.queue = nil
+		if b.lost == 0 {
+			return nil, !b.closed
+		}
+		e := EventsLost{now(), b.lost}
+		b.lost = 0
+		return e, true
+	}
+	e := b.queue[0]
+	b.queue[0] = nil
+	b.queue = b.queue[1:]
+	if d, ok := e.(dropMark); ok {
+		e = MessagesLost{d.At, d.unit.desc, d.unit.dropped.Swap(0), "dropped from a full mailbox"}
+	}
+	return e, true
+}
+
+// dropMark stands in the buffer for all messages that a block drops until it is delivered, so that a
+// flood of messages doesn't become a flood of events.
+type dropMark struct {
+	At
+	unit *unit
+}
+
+func (dropMark) record() (slog.Level, string, []slog.Attr) { return slog.LevelDebug, "", nil }
+
+func (b *eventBus) blame(err error) {
+	if err == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.fault == nil {
+		b.fault = fmt.Errorf("observer: %w", err)
+	}
+}
+
+// close lets everything buffered be delivered; done is closed when it is.
+func (b *eventBus) close() {
+	b.mu.Lock()
+	b.closed = true
+	b.mu.Unlock()
+	if len(b.observers) > 0 {
+		b.nudge()
+	}
+}
+
+func (b *eventBus) faulted() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.fault
+}

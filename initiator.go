@@ -1,0 +1,333 @@
+package sputnik
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// InitiatorResponsibility finds the initiator by [BlockCommunicator]'s Communicator; it takes [FinishMsg].
+const InitiatorResponsibility = "initiator"
+
+const (
+	// interruptGrace is how long an Init may go on after a stop: it can't be told, and may be about to return.
+	interruptGrace = 5 * time.Second
+)
+
+// initiator is one flight: it creates and initialises all blocks in order, launches them, takes the
+// control messages, and finishes them in reverse.
+type initiator struct {
+	cfg       config
+	id        string          // tells the goroutines of this flight from those of another
+	base      context.Context // the host's values, not its end
+	units     []*unit         // in the order of initialisation
+	byResp    map[string]*unit
+	connector *connector // nil without
+	events    eventBus
+
+	stopping chan struct{} // closed by the first stop
+	hurried  chan struct{} // closed when the finish is cut short
+	flying   chan struct{} // closed when every Run was started
+	landed   chan struct{} // closed when err is what launch returns
+	claimed  atomic.Bool   // by the one call that flies, or lands
+	unwatch  func() bool   // ends the watch on the host's context
+	err      error
+
+	mu       sync.Mutex
+	state    State
+	since    time.Time
+	cause    error // why it stops: the first one (G6)
+	forced   bool
+	deadline time.Time // of the finish
+	ready    bool      // as last told to observers
+	told     bool      // observers were told
+}
+
+// newInitiator checks the set-up and creates all blocks; the error lists every fault.
+func newInitiator(cfg *config) (*initiator, error) {
+	in := &initiator{
+		cfg:      *cfg,
+		base:     context.WithoutCancel(cfg.ctx),
+		byResp:   make(map[string]*unit),
+		stopping: make(chan struct{}),
+		hurried:  make(chan struct{}),
+		flying:   make(chan struct{}),
+		landed:   make(chan struct{}),
+		state:    StatePreparing,
+		since:    time.Now(),
+	}
+	in.id = fmt.Sprintf("%p", in)
+	faults := append([]error(nil), cfg.faults...)
+	var w worker
+	defer w.giveUp()
+	for i, d := range cfg.descriptors() {
+		factory, err := cfg.factory(d.Name)
+		if err != nil {
+			continue // among the faults already
+		}
+		b, err := create(&w, factory, cfg.initTimeout)
+		var wrong []error
+		if err != nil {
+			wrong = []error{err}
+		} else {
+			wrong = b.check(cfg.connected)
+		}
+		for _, err := range wrong {
+			faults = append(faults, fmt.Errorf("block %d (%s): %w", i+1, d, err))
+		}
+		if b != nil && b.bind != nil && i >= cfg.infrastructure() {
+			faults = append(faults, fmt.Errorf("block %d (%s): it is the library's own, not an application block", i+1, d))
+		}
+		if len(faults) > 0 {
+			continue
+		}
+		u := newUnit(in, d, b, i+1)
+		in.units = append(in.units, u)
+		in.byResp[d.Responsibility] = u
+		if b.bind != nil {
+			b.bind(u)
+		}
+	}
+	if len(faults) > 0 {
+		return nil, &SetupError{Faults: faults}
+	}
+	return in, nil
+}
+
+func create(w *worker, factory BlockFactory, limit time.Duration) (b *Block, err error) {
+	made := make(chan *Block, 1)
+	done := w.run(context.Background(), func() error { made <- factory(); return nil })
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case err = <-done:
+	case <-timer.C:
+		err = fmt.Errorf("%w (%v)", ErrTimeout, limit)
+	}
+	if err != nil {
+		w.giveUp()
+		return nil, fmt.Errorf("factory: %w", err)
+	}
+	if b = <-made; b == nil {
+		return nil, errors.New("the factory returned a nil block")
+	}
+	return b, nil
+}
+
+// prepare initialises and attaches all blocks, or rolls back (G1, G2).
+func (in *initiator) prepare() error {
+	began := time.Now()
+	in.events.start(in.cfg.observers)
+	onEnd := func() { in.stop(&ContextError{context.Cause(in.cfg.ctx)}) }
+	in.unwatch = context.AfterFunc(in.cfg.ctx, onEnd)
+	if in.cfg.ctx.Err() != nil {
+		onEnd()
+	}
+	var w worker
+	defer w.giveUp()
+	if failed := in.bringUp(&w); failed != nil {
+		in.stop(failed)
+		in.err = in.land(&w, failed)
+		close(in.landed)
+		return in.err
+	}
+	in.enter(StatePrepared)
+	in.events.emit(ProcessPrepared{now(), len(in.units), time.Since(began)})
+	return nil
+}
+
+func (in *initiator) bringUp(w *worker) error {
+	failed := func(u *unit, callback string, err error) error {
+		ie := &InitError{Block: u.desc, Callback: callback, Position: u.position, Of: len(in.units), Err: err}
+		if u.status().State == StateCreated {
+			u.enter(StateFailed)
+		}
+		u.fault(ie)
+		in.events.emit(BlockFailed{now(), u.desc, ie})
+		return ie
+	}
+	for _, u := range in.units {
+		began := time.Now()
+		succeeded, err := in.step(w, u, "Init", func() error { return u.block.init(confFor(in.cfg.confFactory, u.desc)) })
+		if succeeded {
+			u.enter(StateInitialised)
+			in.events.emit(BlockInitialised{now(), u.desc, time.Since(began)})
+		}
+		if err != nil {
+			return failed(u, "Init", err)
+		}
+	}
+	for _, u := range in.units {
+		if u.block.attach == nil {
+			continue
+		}
+		if _, err := in.step(w, u, "Attach", func() error { u.block.attach(&communicator{u, u}); return nil }); err != nil {
+			return failed(u, "Attach", err)
+		}
+	}
+	return nil
+}
+
+// step runs one callback on the goroutine of initialisation. A stop meanwhile is an error even if the callback
+// succeeded; one that overruns its limit, or a stop by too much, is left behind with its goroutine.
+func (in *initiator) step(w *worker, u *unit, callback string, fn func() error) (succeeded bool, err error) {
+	if cause := in.why(); cause != nil {
+		return false, fmt.Errorf("not called: %w", cause)
+	}
+	began := time.Now()
+	timer := time.NewTimer(in.cfg.initTimeout)
+	defer timer.Stop()
+	done := w.run(u.ctx, fn)
+	stopping := in.stopping
+	for waiting := true; waiting; {
+		select {
+		case err := <-done:
+			if cause := in.why(); cause != nil && err != nil {
+				return false, fmt.Errorf("%w, then: %w", cause, err)
+			} else if cause != nil {
+				return true, cause
+			}
+			return err == nil, err
+		case <-stopping:
+			stopping = nil
+			timer.Reset(min(interruptGrace, in.cfg.initTimeout-time.Since(began)))
+		case <-timer.C:
+			waiting = false
+		case <-in.hurried:
+			waiting = false
+		}
+	}
+	w.giveUp()
+	hung := u.abandoned([]string{callback}, time.Since(began))
+	if cause := in.why(); cause != nil {
+		return false, fmt.Errorf("%w, then: %w", cause, hung)
+	}
+	return false, hung
+}
+
+// launch is the flight. It does not return before everything is finished or abandoned.
+func (in *initiator) launch() error {
+	if !in.claimed.CompareAndSwap(false, true) {
+		if !isClosed(in.landed) && inCallback() {
+			return ErrLaunched
+		}
+		<-in.landed
+		return in.err
+	}
+	defer close(in.landed)
+	if in.why() != nil {
+		in.err = in.landUnlaunched()
+		return in.err
+	}
+	begun := make(chan struct{})
+	for _, u := range in.units {
+		u.start(func() { begun <- struct{}{} })
+		<-begun
+	}
+	in.enter(StateRunning)
+	in.events.emit(ProcessRunning{now()})
+	in.mu.Lock()
+	in.refreshReady()
+	in.mu.Unlock()
+	close(in.flying)
+	<-in.stopping
+	in.err = in.land(nil, nil)
+	return in.err
+}
+
+func (in *initiator) shootDown() {
+	in.stop(ErrShootDown)
+	if in.claimed.CompareAndSwap(false, true) {
+		in.err = in.landUnlaunched()
+		close(in.landed)
+	}
+}
+
+func (in *initiator) landUnlaunched() error {
+	var w worker
+	defer w.giveUp()
+	return in.land(&w, nil)
+}
+
+// stop is the one trigger of the finish. It is sticky, the first cause wins (G6), and readiness goes
+// before anything else happens (G19).
+func (in *initiator) stop(cause error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.cause != nil {
+		return
+	}
+	in.cause = cause
+	in.refreshReady()
+	close(in.stopping)
+}
+
+// why returns the cause of the stop, nil before.
+func (in *initiator) why() error {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.cause
+}
+
+func (in *initiator) enter(s State) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.state, in.since = s, time.Now()
+}
+
+// refreshReady tells observers when readiness turns. Called with the lock held.
+func (in *initiator) refreshReady() {
+	reason := in.notReady()
+	ready := reason == ""
+	if in.state != StateRunning || in.told && ready == in.ready {
+		return
+	}
+	in.told, in.ready = true, ready
+	in.events.emit(ReadyChanged{now(), ready, reason})
+}
+
+// notReady says why the process is not ready, or nothing. Called with the lock held.
+func (in *initiator) notReady() string {
+	switch {
+	case in.cause != nil:
+		return "stopping: " + in.cause.Error()
+	case in.state == StatePreparing:
+		return "the blocks are being initialised"
+	case in.state != StateRunning:
+		return "not launched yet"
+	case in.connector == nil || in.connector.status.State == StateConnected:
+		return ""
+	}
+	c := in.connector.status
+	why := fmt.Sprintf("no connection to the server: attempt %d", max(c.Attempt, 1))
+	if c.State == StateConnecting {
+		why += " is in progress"
+	} else if !c.NextTry.IsZero() {
+		why += " follows in " + time.Until(c.NextTry).Round(time.Millisecond).String()
+	}
+	if c.LastError != nil {
+		why += "; last error: " + c.LastError.Error()
+	}
+	return why
+}
+
+func (in *initiator) status() Status {
+	in.mu.Lock()
+	s := Status{
+		State: in.state, Since: in.since, Cause: in.cause,
+		Live: in.state != StateFinished, Reason: in.notReady(),
+	}
+	s.Ready = s.Reason == ""
+	if in.connector != nil {
+		s.Connection = in.connector.status
+	}
+	in.mu.Unlock()
+	s.Blocks = make([]BlockStatus, len(in.units))
+	for i, u := range in.units {
+		s.Blocks[i] = u.status()
+	}
+	return s
+}

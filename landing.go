@@ -1,0 +1,311 @@
+package sputnik
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+const (
+	// hurryGrace is what is left for all remaining blocks once the finish is cut short, and for the
+	// observers after the last block.
+	hurryGrace = time.Second
+	// minBudget is what every block gets, even then.
+	minBudget = time.Millisecond
+	// maxTail is what a block keeps of its time once its waiting in Send was ended.
+	maxTail = time.Second
+)
+
+// land finishes all blocks in strictly reverse order (G4) and returns what launch returns, or, with the
+// failure of an Init, what Prepare returns. w is the goroutine of initialisation where no Run was started.
+func (in *initiator) land(w *worker, failure error) error {
+	began := time.Now()
+	cause := in.why()
+	in.enter(StateFinishing)
+	in.events.emit(ProcessFinishing{now(), cause})
+	in.mu.Lock()
+	if !isClosed(in.hurried) {
+		in.deadline = began.Add(in.cfg.finishTimeout)
+	}
+	in.mu.Unlock()
+	if w == nil && in.cfg.finishDelay > 0 {
+		in.await(in.hurried, &limits{marks: [...]time.Time{hard: began.Add(in.cfg.finishDelay)}}, hard)
+	}
+	for _, u := range slices.Backward(in.units) {
+		in.finish(u, w)
+	}
+	in.unwatch()
+
+	err := in.verdict(cause, failure)
+	in.enter(StateFinished)
+	in.events.emit(ProcessFinished{now(), cause, err, time.Since(began)})
+	in.events.close()
+	if fault := in.lastWords(); fault != nil {
+		if fe, ok := errors.AsType[*FlightError](err); ok {
+			fe.Faults = append(fe.Faults, fault)
+		} else {
+			err = &FlightError{Cause: errors.Join(failure, cause), Faults: []error{fault}}
+		}
+	}
+	return err
+}
+
+// finish finishes one block: closes and empties its mailbox, ends its context, calls Finish, awaits Run and all
+// other callbacks (G5). A block that doesn't come back in time is abandoned (G7).
+func (in *initiator) finish(u *unit, w *worker) {
+	if w != nil && u.status().State != StateInitialised {
+		return // its Init failed, or was never called (G2)
+	}
+	began := time.Now()
+	limits := in.budget(u)
+	u.enter(StateFinishing)
+	in.events.emit(BlockFinishing{now(), u.desc, u.box.status().Depth})
+
+	drained := u.box.close()
+	if !in.await(drained, limits, drain) {
+		u.box.callOff()
+	}
+	u.cancel(in.why())
+	if w == nil && u.block.finish == nil {
+		in.await(u.ran, limits, soft) // it may flush, and hears of the connection until it is through
+	}
+	callbacks := []callback{{"OnMsg", drained}}
+	if u.link != nil {
+		callbacks = append(callbacks, callback{"OnServerConnect or OnServerDisconnect", u.link.close()})
+	}
+	if u.block.finish != nil {
+		callbacks = append(callbacks, callback{"Finish", u.finish(w)})
+	}
+	if w == nil {
+		callbacks = append(callbacks, callback{"Run", u.ran})
+	}
+	in.awaitAll(callbacks, limits, soft)
+	u.release() // before the time is up: a callback may hang in a Send that waits
+	stuck := in.awaitAll(callbacks, limits, hard)
+	u.settle(stuck, time.Since(began))
+	if w != nil && len(stuck) > 0 {
+		w.giveUp()
+	}
+}
+
+// finish calls the block's Finish: on the goroutine of initialisation, or on one of its own. The returned channel is
+// closed when it is through.
+func (u *unit) finish(w *worker) <-chan struct{} {
+	done := make(chan struct{})
+	call := func() {
+		guard(func() error { u.block.finish(w != nil); return nil }, func(err error) {
+			if err != nil {
+				u.fail("Finish", err)
+			}
+			close(done)
+		})
+	}
+	if w != nil {
+		w.run(u.ctx, func() error { call(); return nil })
+	} else {
+		go func() {
+			u.label()
+			call()
+		}()
+	}
+	return done
+}
+
+// settle closes the block's books.
+func (u *unit) settle(stuck []string, took time.Duration) {
+	box := u.box.settle()
+	if left := box.Dead - u.box.drops(); left > 0 {
+		u.fault(&UnhandledError{u.desc, left})
+		u.in.events.emit(MessagesLost{now(), u.desc, left, "left unhandled at the finish"})
+	}
+	if len(stuck) > 0 {
+		u.abandon(u.abandoned(stuck, took))
+	}
+	if u.status().State == StateAbandoned {
+		return
+	}
+	u.enter(StateFinished)
+	u.in.events.emit(BlockFinished{now(), u.desc, box, took})
+}
+
+// abandon notes that the flight goes on without the block.
+func (u *unit) abandon(err *AbandonedError) {
+	u.fault(err)
+	u.enter(StateAbandoned)
+	u.in.events.emit(BlockAbandoned{now(), err})
+}
+
+func (u *unit) abandoned(callbacks []string, after time.Duration) *AbandonedError {
+	return &AbandonedError{Block: u.desc, Callbacks: callbacks, After: after, Stacks: stacks(u.in.id, u.desc.Responsibility)}
+}
+
+// limits are the marks on the way of one block's finish.
+type limits struct {
+	marks    [3]time.Time
+	hastened bool
+}
+
+type mark int
+
+const (
+	drain mark = iota // until when OnMsg may work off what was accepted
+	soft              // until when the other callbacks may take their time
+	hard              // the end, before which they are freed from waiting in Send
+)
+
+// hasten brings all marks forward once the finish is cut short.
+func (l *limits) hasten(in *initiator) {
+	if l.hastened {
+		return
+	}
+	l.hastened = true
+	began := time.Now()
+	end := began.Add(in.left(began) / 2)
+	for m, t := range l.marks {
+		if end.Before(t) {
+			l.marks[m] = end
+		}
+	}
+}
+
+// budget gives a block its own limit, or half of what is left, so that those that follow always get something.
+func (in *initiator) budget(u *unit) *limits {
+	began := time.Now()
+	left := in.left(began)
+	if left <= 0 {
+		in.hurry(false)
+		left = in.left(began)
+	}
+	share := left / 2
+	switch {
+	case u.block.finishTimeout > 0:
+		share = min(u.block.finishTimeout, left)
+	case u.position == 1: // the last one
+		share = left
+	}
+	share = max(share, minBudget)
+	return &limits{hastened: isClosed(in.hurried), marks: [...]time.Time{
+		drain: began.Add(share / 2), soft: began.Add(share - min(share/4, maxTail)), hard: began.Add(share),
+	}}
+}
+
+func (in *initiator) left(now time.Time) time.Duration {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.deadline.Sub(now)
+}
+
+// await returns false when the time was up before done. When the finish is cut short meanwhile, so
+// is the waiting.
+func (in *initiator) await(done <-chan struct{}, l *limits, m mark) bool {
+	if isClosed(done) {
+		return true
+	}
+	hurried := in.hurried
+	if isClosed(hurried) {
+		hurried = nil
+		l.hasten(in)
+	}
+	timer := time.NewTimer(time.Until(l.marks[m]))
+	defer timer.Stop()
+	for {
+		select {
+		case <-done:
+			return true
+		case <-timer.C:
+			return isClosed(done)
+		case <-hurried:
+			hurried = nil
+			l.hasten(in)
+			timer.Reset(time.Until(l.marks[m]))
+		}
+	}
+}
+
+type callback struct {
+	name string
+	done <-chan struct{}
+}
+
+// awaitAll returns the names of those that did not return in time.
+func (in *initiator) awaitAll(callbacks []callback, l *limits, m mark) (stuck []string) {
+	for _, c := range callbacks {
+		if !in.await(c.done, l, m) {
+			stuck = append(stuck, c.name)
+		}
+	}
+	return stuck
+}
+
+// hurry cuts the finish short: every context ends, no further message is handled, and all that is left to do
+// shares a short limit. forced tells a second signal (G9) from a limit that is used up (G7).
+func (in *initiator) hurry(forced bool) {
+	in.mu.Lock()
+	if isClosed(in.hurried) {
+		in.mu.Unlock()
+		return
+	}
+	in.forced = forced
+	if end := time.Now().Add(hurryGrace); !forced || in.deadline.IsZero() || end.Before(in.deadline) {
+		in.deadline = end
+	}
+	close(in.hurried)
+	cause := in.cause
+	in.mu.Unlock()
+	in.events.emit(ProcessHurried{now(), forced})
+	for _, u := range in.units[in.cfg.infrastructure():] {
+		u.release()
+		u.cancel(cause)
+	}
+}
+
+// verdict makes the error of the flight: the cause first, then block by block what went wrong (G8).
+func (in *initiator) verdict(cause, failure error) error {
+	if failure == nil {
+		failure = cause
+	}
+	var faults []error
+	if isClosed(in.hurried) {
+		faults = append(faults, in.hurryError())
+	}
+	for _, u := range slices.Backward(in.units) {
+		u.mu.Lock()
+		for _, f := range u.faults {
+			if f != failure && f != cause {
+				faults = append(faults, f)
+			}
+		}
+		u.mu.Unlock()
+	}
+	_, early := failure.(*InitError)
+	_, failed := failure.(*BlockError)
+	switch {
+	case len(faults) > 0 || failed:
+		return &FlightError{Cause: failure, Faults: faults}
+	case early:
+		return failure
+	}
+	return nil
+}
+
+func (in *initiator) hurryError() error {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.forced {
+		return ErrForced
+	}
+	return fmt.Errorf("finish: %w (%v)", ErrTimeout, in.cfg.finishTimeout)
+}
+
+// lastWords waits until observers have seen the last event.
+func (in *initiator) lastWords() error {
+	timer := time.NewTimer(hurryGrace)
+	defer timer.Stop()
+	select {
+	case <-in.events.done:
+		return in.events.faulted()
+	case <-timer.C:
+		return fmt.Errorf("observer: %w (%v after the last event)", ErrTimeout, hurryGrace)
+	}
+}

@@ -1,0 +1,423 @@
+package sputnik
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// Overflow says what becomes of a message that finds a bounded mailbox full; see [WithMailbox].
+type Overflow uint8
+
+const (
+	// Reject refuses the new message: Send returns false.
+	Reject Overflow = iota + 1
+	// DropOldest makes room by dropping the oldest waiting message, which is counted as dead.
+	DropOldest
+	// Wait holds the sender until there is room, or until the receiver's or the sending block's finish, when Send
+	// returns false. A block's Send to itself never waits: it goes beyond the bound.
+	Wait
+)
+
+// mailbox is the queue in front of a block's OnMsg: any number of senders, one consumer goroutine.
+//
+// Messages lie in a chain of chunks. The consumer takes the whole chain under one lock and works it
+// off without; a consumer that found nothing parks, and gets the next message inside its wake-up. The
+// consumer goroutine starts with the first message, not before (an idle block costs none), and
+// not before open.
+//
+// A bounded mailbox is consumed one by one, so that the bound and DropOldest are exact.
+type mailbox struct {
+	capacity int
+	overflow Overflow
+	consume  func(first Msg) // body of the consumer goroutine
+	handled  atomic.Uint64   // OnMsg came back, one way or another
+	off      atomic.Bool     // called off: the consumer stops before the next message
+	news     atomic.Bool     // something other than messages waits for the consumer
+	wake     chan Msg        // 1 slot; nil means: look around
+
+	mu       sync.Mutex
+	opened   bool // Run was started
+	closed   bool // nothing more is accepted
+	running  bool // a consumer goroutine exists
+	parked   bool // and waits on wake
+	chain    chain
+	waiters  []*waiter     // senders held by Wait, in order
+	drained  chan struct{} // made by close; closed when the consumer is gone, or was never needed
+	final    *MailboxStatus
+	accepted uint64
+	rejected uint64
+	dropped  uint64 // by DropOldest
+	high     int
+	lost     func(n uint64) // reports dropped messages; may be nil
+
+	batch chain // the consumer's own
+}
+
+type waiter struct {
+	msg   Msg
+	taken chan bool // 1 slot: true when msg was accepted
+}
+
+func (b *mailbox) init(capacity int, overflow Overflow, consume func(Msg)) {
+	b.capacity, b.overflow, b.consume = capacity, overflow, consume
+	b.wake = make(chan Msg, 1)
+}
+
+// send hands m over and tells whether it was accepted. quit ends the waiting of the overflow policy
+// Wait; a nil quit means that the sender must not wait.
+func (b *mailbox) send(m Msg, quit <-chan struct{}) bool {
+	b.mu.Lock()
+	switch {
+	case b.closed:
+		b.rejected++
+		b.mu.Unlock()
+		return false
+	case b.parked:
+		b.parked = false
+		b.accepted++
+		b.high = max(b.high, 1)
+		b.mu.Unlock()
+		b.wake <- m
+		return true
+	case b.opened && !b.running:
+		b.running = true
+		b.accepted++
+		b.high = max(b.high, 1)
+		b.mu.Unlock()
+		go b.consume(m)
+		return true
+	case b.capacity > 0 && b.chain.len() >= b.capacity:
+		return b.sendToFull(m, quit) // unlocks
+	}
+	b.push(m)
+	b.mu.Unlock()
+	return true
+}
+
+// sendToFull applies the overflow policy. It is called with the lock held, and releases it.
+func (b *mailbox) sendToFull(m Msg, quit <-chan struct{}) bool {
+	switch {
+	case b.overflow == Reject:
+		b.rejected++
+		b.mu.Unlock()
+		return false
+	case b.overflow == DropOldest:
+		b.chain.pop()
+		b.dropped++
+		b.push(m)
+		lost := b.lost
+		b.mu.Unlock()
+		if lost != nil {
+			lost(1)
+		}
+		return true
+	case quit == nil:
+		b.push(m)
+		b.mu.Unlock()
+		return true
+	}
+	w := &waiter{msg: m, taken: make(chan bool, 1)}
+	b.waiters = append(b.waiters, w)
+	b.mu.Unlock()
+
+	select {
+	case ok := <-w.taken:
+		return ok
+	case <-quit:
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if i := slices.Index(b.waiters, w); i >= 0 {
+		b.waiters = slices.Delete(b.waiters, i, i+1)
+		b.rejected++
+		return false
+	}
+	return <-w.taken // decided before the lock was ours
+}
+
+// push appends to the chain. Called with the lock held.
+func (b *mailbox) push(m Msg) {
+	b.accepted++
+	grown := b.chain.push(m)
+	if b.capacity > 0 || !b.running || grown { // else too dear for each message
+		b.high = max(b.high, b.depth())
+	}
+}
+
+// refuse counts a message that could not even be tried.
+func (b *mailbox) refuse() {
+	b.mu.Lock()
+	b.rejected++
+	b.mu.Unlock()
+}
+
+// next returns the consumer's next message. It parks when there is none. A nil message means: look for
+// news, then come again. It returns false when the consumer has to end: called off, or closed and empty.
+func (b *mailbox) next() (Msg, bool) {
+	if b.off.Load() {
+		return nil, b.retire()
+	}
+	if b.news.Load() {
+		return nil, true
+	}
+	if b.batch.len() > 0 {
+		return b.batch.pop(), true
+	}
+	b.mu.Lock()
+	switch {
+	case b.news.Load(): // checked again under the lock that kick takes
+	case b.chain.len() > 0 && b.capacity > 0:
+		m := b.chain.pop()
+		b.admit()
+		b.mu.Unlock()
+		return m, true
+	case b.chain.len() > 0:
+		b.high = max(b.high, b.chain.len())
+		b.batch, b.chain = b.chain, b.batch
+		b.mu.Unlock()
+		return b.batch.pop(), true
+	case b.closed:
+		b.mu.Unlock()
+		return nil, b.retire()
+	default:
+		b.parked = true
+		b.mu.Unlock()
+		return <-b.wake, true
+	}
+	b.mu.Unlock()
+	return nil, true
+}
+
+// retire notes that the consumer ends, unless news came meanwhile and the mailbox wasn't called off.
+// It returns whether the consumer has to go on.
+func (b *mailbox) retire() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.news.Load() && !b.off.Load() {
+		return true
+	}
+	b.running = false
+	if b.drained != nil && !isClosed(b.drained) {
+		close(b.drained)
+	}
+	return false
+}
+
+// admit gives the room just made to the sender that waits longest. Called with the lock held.
+func (b *mailbox) admit() {
+	if len(b.waiters) == 0 || b.chain.len() >= b.capacity {
+		return
+	}
+	w := b.waiters[0]
+	b.waiters = slices.Delete(b.waiters, 0, 1)
+	b.push(w.msg)
+	w.taken <- true
+}
+
+// kick makes sure that a consumer goroutine looks for news soon.
+func (b *mailbox) kick() {
+	b.news.Store(true)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.rouse()
+}
+
+// rouse starts or wakes the consumer. Called with the lock held.
+func (b *mailbox) rouse() {
+	switch {
+	case !b.opened:
+	case b.parked:
+		b.parked = false
+		b.wake <- nil
+	case !b.running:
+		b.running = true
+		go b.consume(nil)
+	}
+}
+
+// open lets the consumer work.
+func (b *mailbox) open() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.opened = true
+	if b.chain.len() > 0 || b.news.Load() {
+		b.rouse() // under the same lock: a new message must not come before those that wait
+	}
+}
+
+// close refuses all further messages and frees the senders that wait. The returned channel is closed
+// when everything accepted was handled, or at once where nobody will (the mailbox was never opened).
+func (b *mailbox) close() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return b.drained
+	}
+	b.closed = true
+	b.drained = make(chan struct{})
+	for _, w := range b.waiters {
+		b.rejected++
+		w.taken <- false
+	}
+	b.waiters = nil
+	switch {
+	case !b.running:
+		close(b.drained)
+	case b.parked:
+		b.parked = false
+		b.wake <- nil
+	}
+	return b.drained
+}
+
+// callOff makes the consumer stop before the next message.
+func (b *mailbox) callOff() {
+	b.off.Store(true)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.parked {
+		b.parked = false
+		b.wake <- nil
+	}
+}
+
+// settle ends the accounting: what was accepted and not handled by now is dead (G13).
+func (b *mailbox) settle() MailboxStatus {
+	b.callOff()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.final == nil {
+		s := b.statusLocked()
+		s.Dead = s.Accepted - s.Handled
+		s.Depth = 0
+		b.final = &s
+	}
+	return *b.final
+}
+
+// drops counts what DropOldest took away.
+func (b *mailbox) drops() uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.dropped
+}
+
+func (b *mailbox) status() MailboxStatus {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.statusLocked()
+}
+
+func (b *mailbox) statusLocked() MailboxStatus {
+	if b.final != nil {
+		s := *b.final
+		s.Rejected = b.rejected // Send still says no, and still counts
+		return s
+	}
+	depth := b.depth()
+	b.high = max(b.high, depth)
+	return MailboxStatus{
+		Depth:     depth,
+		HighWater: b.high,
+		Capacity:  b.capacity,
+		Accepted:  b.accepted,
+		Handled:   b.handled.Load(),
+		Rejected:  b.rejected,
+		Dead:      b.dropped,
+	}
+}
+
+// depth is the number of messages accepted and not yet handled. Called with the lock held.
+func (b *mailbox) depth() int { return int(b.accepted - b.dropped - b.handled.Load()) }
+
+// chain is a FIFO of messages in chunks, so that growing never copies. It keeps a few spent chunks.
+type chain struct {
+	head, tail *chunk
+	size       int
+	spare      *chunk
+	spares     int
+}
+
+type chunk struct {
+	next    *chunk
+	r, w    int
+	letters []Msg
+}
+
+const (
+	firstChunk = 8
+	maxChunk   = 1024
+	maxSpares  = 2
+)
+
+func (c *chain) len() int { return c.size }
+
+// push appends m and tells whether a chunk had to be added.
+func (c *chain) push(m Msg) (grown bool) {
+	t := c.tail
+	if t == nil || t.w == len(t.letters) {
+		t = c.grow()
+		grown = true
+	}
+	t.letters[t.w] = m
+	t.w++
+	c.size++
+	return grown
+}
+
+func (c *chain) grow() *chunk {
+	n := c.spare
+	if n != nil {
+		c.spare, n.next = n.next, nil
+		c.spares--
+	} else {
+		size := firstChunk
+		if c.tail != nil {
+			size = min(2*len(c.tail.letters), maxChunk)
+		}
+		n = &chunk{letters: make([]Msg, size)}
+	}
+	if c.tail == nil {
+		c.head = n
+	} else {
+		c.tail.next = n
+	}
+	c.tail = n
+	return n
+}
+
+// pop removes the oldest message; the chain must not be empty.
+func (c *chain) pop() Msg {
+	h := c.head
+	m := h.letters[h.r]
+	h.letters[h.r] = nil
+	h.r++
+	c.size--
+	if h.r == h.w && (c.size == 0 || h.r == len(h.letters)) {
+		c.shed(h)
+	}
+	return m
+}
+
+// shed takes the emptied head out of the chain.
+func (c *chain) shed(h *chunk) {
+	h.r, h.w = 0, 0
+	if h == c.tail {
+		return // kept in place: the next push starts it anew
+	}
+	c.head, h.next = h.next, nil // a stale next would keep a whole burst alive
+	if c.spares < maxSpares {
+		h.next, c.spare = c.spare, h
+		c.spares++
+	}
+}
+
+func isClosed(ch <-chan struct{}) bool {
+	select {
+	case <-ch:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,186 @@
+package sputnik
+
+import (
+	"context"
+	"errors"
+	"runtime/pprof"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// unit is one block in flight: its descriptor, its callbacks, its mailbox, its link to the connection.
+type unit struct {
+	in       *initiator
+	desc     BlockDescriptor
+	block    *Block
+	position int // in the order of initialisation, from 1
+
+	box     mailbox
+	link    *link           // nil where the block has no connection callbacks
+	dropped atomic.Uint64   // by a full mailbox, not yet told to observers
+	ctx     context.Context // carries the labels; ends with the block's finish
+	cancel  context.CancelCauseFunc
+	ran     chan struct{} // closed when Run has returned
+	quit    chan struct{} // closed when the block's time is up: frees its goroutines from waiting in Send
+	release func()
+
+	mu     sync.Mutex
+	state  State
+	since  time.Time
+	faults []error // in order; bounded by maxFaults
+}
+
+// maxFaults bounds what a block that fails with every message adds to the final error.
+const maxFaults = 8
+
+func newUnit(in *initiator, d BlockDescriptor, b *Block, position int) *unit {
+	u := &unit{
+		in: in, desc: d, block: b, position: position,
+		ran: make(chan struct{}), quit: make(chan struct{}),
+		state: StateCreated, since: time.Now(),
+	}
+	u.ctx, u.cancel = context.WithCancelCause(labelled(in.base, in.id, d.Responsibility))
+	u.release = sync.OnceFunc(func() {
+		u.box.close()
+		u.box.callOff()
+		close(u.quit)
+	})
+	u.box.init(b.capacity, b.overflow, u.consume)
+	if b.overflow == DropOldest {
+		u.box.lost = u.drop
+	}
+	if b.linked() {
+		u.link = newLink(u)
+	}
+	return u
+}
+
+// label marks the current goroutine as the block's own.
+func (u *unit) label() { pprof.SetGoroutineLabels(u.ctx) }
+
+func (u *unit) enter(s State) {
+	u.mu.Lock()
+	u.state, u.since = s, time.Now()
+	u.mu.Unlock()
+}
+
+// start starts Run on a goroutine of its own, and calls begun there before Run is entered (G3). Messages and
+// connection news are let through at the same moment (G12, G16).
+func (u *unit) start(begun func()) {
+	go func() {
+		defer close(u.ran)
+		u.label()
+		guard(func() error {
+			u.enter(StateRunning)
+			u.in.events.emit(BlockRunning{now(), u.desc})
+			u.box.open()
+			if u.link != nil {
+				u.link.open()
+			}
+			begun()
+			bc := &communicator{from: u, to: u}
+			if u.block.runContext != nil {
+				return u.block.runContext(u.ctx, bc)
+			}
+			u.block.run(bc)
+			return nil
+		}, u.runReturned)
+	}()
+}
+
+func (u *unit) runReturned(err error) {
+	if err == nil || u.ctx.Err() != nil && (errors.Is(err, u.ctx.Err()) || errors.Is(err, context.Cause(u.ctx))) {
+		return
+	}
+	if hung, ok := errors.AsType[*AbandonedError](err); ok {
+		u.abandon(hung)
+		return
+	}
+	u.fail("Run", err)
+	u.cancel(err) // what else the block has started need not wait for the finish
+}
+
+// fail notes that a callback failed, which stops the process (G11).
+func (u *unit) fail(callback string, err error) {
+	be := &BlockError{Block: u.desc, Callback: callback, Err: err}
+	u.mu.Lock()
+	if u.state == StateRunning {
+		u.state, u.since = StateFailed, time.Now()
+	}
+	u.mu.Unlock()
+	u.fault(be)
+	u.in.events.emit(BlockFailed{now(), u.desc, be})
+	u.in.stop(be)
+}
+
+// fault adds to the block's part of the final error.
+func (u *unit) fault(err error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.faults) < maxFaults {
+		u.faults = append(u.faults, err)
+	}
+}
+
+// drop is told by the mailbox of each message that DropOldest takes away.
+func (u *unit) drop(n uint64) {
+	if u.dropped.Add(n) == n {
+		u.in.events.emit(dropMark{now(), u})
+	}
+}
+
+// consume is the goroutine that calls OnMsg, and the connection callbacks of a serial block. One
+// guard serves many messages; after a panic it goes on with the next one (the process is finishing
+// by then, but what was accepted is still handled).
+func (u *unit) consume(m Msg) {
+	u.label()
+	for !u.consumeGuarded(m) {
+		m = nil
+	}
+}
+
+func (u *unit) consumeGuarded(m Msg) (over bool) {
+	inMsg, returned := false, false
+	defer func() {
+		if returned {
+			return
+		}
+		err := caught(recover())
+		if inMsg {
+			u.box.handled.Add(1)
+			u.fail("OnMsg", err)
+		}
+		if isGoexit(err) {
+			go u.consume(nil)
+		}
+	}()
+	for more := true; more; {
+		if u.box.news.Load() {
+			u.box.news.Store(false)
+			if u.link != nil {
+				u.link.deliver()
+			}
+		}
+		if m != nil {
+			inMsg = true
+			u.block.onMsg(m)
+			inMsg = false
+			u.box.handled.Add(1)
+		}
+		m, more = u.box.next()
+	}
+	returned = true
+	return true
+}
+
+func (u *unit) status() BlockStatus {
+	u.mu.Lock()
+	s := BlockStatus{Block: u.desc, State: u.state, Since: u.since}
+	if n := len(u.faults); n > 0 {
+		s.LastError = u.faults[n-1]
+	}
+	u.mu.Unlock()
+	s.Mailbox = u.box.status()
+	return s
+}

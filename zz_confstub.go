@@ -1,0 +1,3 @@
+package sputnik
+
+func confFor(cf ConfFactory, d BlockDescriptor) ConfFactory { return cf }

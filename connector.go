@@ -246,22 +246,12 @@ func (c *connector) call(ctx context.Context, name string, method func(context.C
 		defer cancel()
 		return method(limited)
 	})
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	interrupted := ctx.Done()
+	p := patience{limit: limit, grace: interruptedCall, interrupt: ctx.Done()}
 	if ctx.Err() != nil {
-		interrupted = nil // the call is part of the finish
+		p.interrupt = nil // the call is part of the finish
 	}
-	for waiting := true; waiting; {
-		select {
-		case err := <-done:
-			return c.outcome(name, err)
-		case <-interrupted:
-			interrupted = nil
-			timer.Reset(min(interruptedCall, limit-time.Since(began)))
-		case <-timer.C:
-			waiting = false
-		}
+	if err, came := p.await(done); came {
+		return c.outcome(name, err)
 	}
 	c.pending, c.overdue, c.since = done, name, began
 	was := c.current()
@@ -273,11 +263,13 @@ func (c *connector) call(ctx context.Context, name string, method func(context.C
 // outlast waits for the pending call, however long it takes. Only the finish ends that: it gives
 // up the plug-in's goroutine, and the returned error names the call that was left behind.
 func (c *connector) outlast(ctx context.Context) error {
-	select {
-	case err := <-c.pending:
+	p := patience{grace: interruptedCall, interrupt: ctx.Done()}
+	if ctx.Err() != nil {
+		p.abort = ctx.Done() // the finish has waited for it already
+	}
+	if err, came := p.await(c.pending); came {
 		c.pending = nil
 		return c.outcome(c.overdue, err)
-	case <-ctx.Done():
 	}
 	c.worker.giveUp()
 	return c.unit.abandoned([]string{c.overdue}, time.Since(c.since))
@@ -291,16 +283,16 @@ func (c *connector) outcome(name string, err error) error {
 	return err
 }
 
-// patience is what one round of news waits, all in all, for slow blocks. Blocks that are quick are thus told
+// newsPatience is what one round of news waits, all in all, for slow blocks. Blocks that are quick are thus told
 // strictly one after another; a slow one doesn't keep the others waiting.
-const patience = 100 * time.Millisecond
+const newsPatience = 100 * time.Millisecond
 
 // tell tells every block of a new connection in the order of initialisation, or of its loss (number 0)
 // in reverse (G16).
 func (c *connector) tell(ctx context.Context, number int, conn ServerConnection) {
 	units := c.unit.in.units
 	late := make(chan struct{})
-	timer := time.AfterFunc(patience, func() { close(late) })
+	timer := time.AfterFunc(newsPatience, func() { close(late) })
 	defer timer.Stop()
 	for i, u := range units {
 		if number == 0 {

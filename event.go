@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"reflect"
+	"strings"
 	"sync"
 	"time"
 )
@@ -13,8 +15,8 @@ import (
 type Event interface {
 	// When tells when it happened.
 	When() time.Time
-	// record is the event as a log record; it also seals the interface.
-	record() (slog.Level, string, []slog.Attr)
+	// record says how the event is logged; it also seals the interface.
+	record() (slog.Level, string)
 }
 
 // At is the time of an event.
@@ -149,134 +151,88 @@ type EventsLost struct {
 	Count int
 }
 
-func (e ProcessPrepared) record() (slog.Level, string, []slog.Attr) {
-	return slog.LevelInfo, "process prepared", []slog.Attr{slog.Int("blocks", e.Blocks), took(e.Took)}
+func (ProcessPrepared) record() (slog.Level, string)  { return slog.LevelInfo, "process prepared" }
+func (ProcessRunning) record() (slog.Level, string)   { return slog.LevelInfo, "process running" }
+func (ProcessFinishing) record() (slog.Level, string) { return slog.LevelInfo, "process finishing" }
+func (ProcessHurried) record() (slog.Level, string)   { return slog.LevelWarn, "finish cut short" }
+func (BlockInitialised) record() (slog.Level, string) { return slog.LevelInfo, "block initialised" }
+func (BlockRunning) record() (slog.Level, string)     { return slog.LevelDebug, "block running" }
+func (BlockFailed) record() (slog.Level, string)      { return slog.LevelError, "block failed" }
+func (BlockFinishing) record() (slog.Level, string)   { return slog.LevelDebug, "block finishing" }
+func (BlockFinished) record() (slog.Level, string)    { return slog.LevelInfo, "block finished" }
+func (BlockAbandoned) record() (slog.Level, string)   { return slog.LevelError, "block abandoned" }
+func (MessagesLost) record() (slog.Level, string)     { return slog.LevelWarn, "messages lost" }
+func (Connected) record() (slog.Level, string)        { return slog.LevelInfo, "connected" }
+func (ConnectFailed) record() (slog.Level, string) {
+	return slog.LevelWarn, "not ready: connect failed"
 }
+func (ConnectionLost) record() (slog.Level, string)   { return slog.LevelWarn, "connection lost" }
+func (Disconnected) record() (slog.Level, string)     { return slog.LevelInfo, "disconnected" }
+func (ConnectorStalled) record() (slog.Level, string) { return slog.LevelWarn, "connector stalled" }
+func (ConnectorFaulted) record() (slog.Level, string) { return slog.LevelError, "connector fault" }
+func (EventsLost) record() (slog.Level, string)       { return slog.LevelWarn, "events lost" }
 
-func (e ProcessRunning) record() (slog.Level, string, []slog.Attr) {
-	return slog.LevelInfo, "process running", nil
-}
-
-func (e ReadyChanged) record() (slog.Level, string, []slog.Attr) {
+func (e ReadyChanged) record() (slog.Level, string) {
 	if e.Ready {
-		return slog.LevelInfo, "ready", nil
+		return slog.LevelInfo, "ready"
 	}
-	return slog.LevelInfo, "not ready: " + e.Reason, nil
+	return slog.LevelInfo, "not ready"
 }
 
-func (e ProcessFinishing) record() (slog.Level, string, []slog.Attr) {
-	return slog.LevelInfo, "process finishing", []slog.Attr{slog.Any("cause", e.Cause)}
-}
-
-func (e ProcessHurried) record() (slog.Level, string, []slog.Attr) {
-	why := "finish limit used up"
-	if e.Forced {
-		why = "second signal"
-	}
-	return slog.LevelWarn, "finish cut short", []slog.Attr{slog.String("cause", why)}
-}
-
-func (e ProcessFinished) record() (slog.Level, string, []slog.Attr) {
+func (e ProcessFinished) record() (slog.Level, string) {
 	if e.Err != nil {
-		return slog.LevelError, "process finished", []slog.Attr{slog.Any("error", e.Err), took(e.Took)}
+		return slog.LevelError, "process finished"
 	}
-	return slog.LevelInfo, "process finished", []slog.Attr{slog.Any("cause", e.Cause), took(e.Took)}
+	return slog.LevelInfo, "process finished"
 }
 
-func (e BlockInitialised) record() (slog.Level, string, []slog.Attr) {
-	return slog.LevelInfo, "block initialised", []slog.Attr{block(e.Block), took(e.Took)}
-}
-
-func (e BlockRunning) record() (slog.Level, string, []slog.Attr) {
-	return slog.LevelDebug, "block running", []slog.Attr{block(e.Block)}
-}
-
-func (e BlockFailed) record() (slog.Level, string, []slog.Attr) {
-	attrs := []slog.Attr{block(e.Block), slog.Any("error", e.Err)}
-	if s := stacksIn(e.Err); s != "" {
-		attrs = append(attrs, slog.String("stack", s))
-	}
-	return slog.LevelError, "block failed", attrs
-}
-
-func (e BlockFinishing) record() (slog.Level, string, []slog.Attr) {
-	return slog.LevelDebug, "block finishing", []slog.Attr{block(e.Block), slog.Int("queued", e.Queued)}
-}
-
-func (e BlockFinished) record() (slog.Level, string, []slog.Attr) {
-	attrs := []slog.Attr{block(e.Block), took(e.Took)}
-	if e.Mailbox.Accepted > 0 {
-		attrs = append(attrs, slog.Uint64("handled", e.Mailbox.Handled))
-	}
-	return slog.LevelInfo, "block finished", attrs
-}
-
-func (e BlockAbandoned) record() (slog.Level, string, []slog.Attr) {
-	return slog.LevelError, "block abandoned", []slog.Attr{
-		block(e.Err.Block), slog.Any("error", e.Err), slog.String("stacks", e.Err.Stacks),
-	}
-}
-
-func (e MessagesLost) record() (slog.Level, string, []slog.Attr) {
-	return slog.LevelWarn, "messages lost", []slog.Attr{
-		block(e.Block), slog.Uint64("count", e.Count), slog.String("cause", e.Reason),
-	}
-}
-
-func (e Connected) record() (slog.Level, string, []slog.Attr) {
-	return slog.LevelInfo, "connected", []slog.Attr{slog.Int("attempt", e.Attempt), took(e.Took)}
-}
-
-func (e ConnectFailed) record() (slog.Level, string, []slog.Attr) {
-	return slog.LevelWarn, "not ready: connecting to the server failed", []slog.Attr{
-		slog.Int("attempt", e.Attempt), slog.Any("error", e.Err),
-		slog.Duration("next", e.Next.Round(time.Millisecond)),
-	}
-}
-
-func (e ConnectionLost) record() (slog.Level, string, []slog.Attr) {
-	return slog.LevelWarn, "connection lost", []slog.Attr{slog.Any("error", e.Err)}
-}
-
-func (e Disconnected) record() (slog.Level, string, []slog.Attr) {
-	return slog.LevelInfo, "disconnected", nil
-}
-
-func (e ConnectorStalled) record() (slog.Level, string, []slog.Attr) {
-	return slog.LevelWarn, "connector stalled", []slog.Attr{
-		slog.String("call", e.Call), slog.Duration("limit", e.Limit),
-	}
-}
-
-func (e ConnectorFaulted) record() (slog.Level, string, []slog.Attr) {
-	return slog.LevelError, "connector fault", []slog.Attr{
-		slog.Any("error", e.Err), slog.String("stack", stacksIn(e.Err)),
-	}
-}
-
-func (e EventsLost) record() (slog.Level, string, []slog.Attr) {
-	return slog.LevelWarn, "events lost", []slog.Attr{slog.Int("count", e.Count)}
-}
-
-func block(d BlockDescriptor) slog.Attr { return slog.String("block", d.Responsibility) }
-func took(d time.Duration) slog.Attr    { return slog.Duration("took", d.Round(time.Microsecond)) }
-
-// LogObserver returns an observer that writes each event to l, with the time of the event:
-// transitions as Info, what an operator should see as Warn, failures as Error, the rest as Debug.
-// A nil l is silent.
+// LogObserver returns an observer that writes each event to l, with the time of the event and its fields
+// as attributes: transitions as Info, what an operator should see as Warn, failures as Error, the
+// rest as Debug. A nil l is silent.
 func LogObserver(l *slog.Logger) func(Event) {
 	return func(e Event) {
-		level, text, attrs := e.record()
+		level, text := e.record()
 		ctx := context.Background()
 		if l == nil || !l.Enabled(ctx, level) {
 			return
 		}
 		r := slog.NewRecord(e.When(), level, text, 0)
-		r.AddAttrs(attrs...)
-		if err := l.Handler().Handle(ctx, r); err != nil {
-			return // a log that can't be written has nowhere to be told
+		r.AddAttrs(attributes(e)...)
+		_ = l.Handler().Handle(ctx, r) // a log that can't be written has nowhere to be told
+	}
+}
+
+// attributes makes one of each field that says something.
+func attributes(e Event) (attrs []slog.Attr) {
+	fields := reflect.ValueOf(e)
+	for i := range fields.NumField() {
+		if fields.Field(i).IsZero() {
+			continue
+		}
+		key := strings.ToLower(fields.Type().Field(i).Name)
+		switch v := fields.Field(i).Interface().(type) {
+		case At, bool:
+		case BlockDescriptor:
+			attrs = append(attrs, slog.String(key, v.Responsibility))
+		case time.Duration:
+			attrs = append(attrs, slog.Duration(key, v.Round(time.Microsecond)))
+		case MailboxStatus:
+			if v.Accepted > 0 {
+				attrs = append(attrs, slog.Uint64("handled", v.Handled))
+			}
+		case error:
+			if key == "err" {
+				key = "error"
+			}
+			attrs = append(attrs, slog.Any(key, v))
+			if s := stacksIn(v); s != "" {
+				attrs = append(attrs, slog.String("stacks", s))
+			}
+		default:
+			attrs = append(attrs, slog.Any(key, v))
 		}
 	}
+	return attrs
 }
 
 const maxEvents = 16_384 // buffered; beyond, events are counted only
@@ -382,7 +338,7 @@ type dropMark struct {
 	unit *unit
 }
 
-func (dropMark) record() (slog.Level, string, []slog.Attr) { return slog.LevelDebug, "", nil }
+func (dropMark) record() (slog.Level, string) { return slog.LevelDebug, "" }
 
 func (b *eventBus) blame(err error) {
 	if err == nil {

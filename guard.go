@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"runtime/pprof"
 	"strings"
+	"time"
 )
 
 // guard runs fn and hands its outcome to done: what it returned, a *PanicError, or ErrGoexit, in
@@ -84,6 +85,41 @@ func work(steps chan func()) {
 	over = true
 }
 
+// patience says how long a step is waited for: up to limit (0: none), or for grace more once interrupt is
+// closed, or until abort is.
+type patience struct {
+	limit, grace     time.Duration
+	interrupt, abort <-chan struct{}
+}
+
+// await returns the outcome of a step, and false when it didn't come in time.
+func (p patience) await(done <-chan error) (error, bool) { //nolint:revive // the error is the value here
+	var up <-chan time.Time
+	if p.limit > 0 {
+		timer := time.NewTimer(p.limit)
+		defer timer.Stop()
+		up = timer.C
+	}
+	var over <-chan time.Time
+	for {
+		select {
+		case err := <-done:
+			return err, true
+		case <-p.interrupt:
+			p.interrupt = nil
+			timer := time.NewTimer(p.grace)
+			defer timer.Stop()
+			over = timer.C
+		case <-up:
+			return nil, false
+		case <-over:
+			return nil, false
+		case <-p.abort:
+			return nil, false
+		}
+	}
+}
+
 // giveUp lets the goroutine end as soon as its step returns, if ever.
 func (w *worker) giveUp() {
 	if w.steps != nil {
@@ -112,7 +148,11 @@ func stacks(flight, resp string) string {
 	isFlight := fmt.Sprintf("%q:%q", flightLabel, flight)
 	isBlock := fmt.Sprintf("%q:%q", blockLabel, resp)
 	var own []string
-	for record := range strings.SplitSeq(profile.String(), "\n\n") {
+	_, records, _ := strings.Cut(profile.String(), "\n") // a headline
+	for record := range strings.SplitSeq(records, "\n\n") {
+		if strings.Contains(record, "pprof.writeGoroutine") {
+			continue // the one that asks
+		}
 		for line := range strings.Lines(record) {
 			if strings.HasPrefix(line, "# labels:") && strings.Contains(line, isFlight) && strings.Contains(line, isBlock) {
 				own = append(own, strings.TrimSpace(record))

@@ -97,21 +97,19 @@ func newInitiator(cfg *config) (*initiator, error) {
 	return in, nil
 }
 
-func create(w *worker, factory BlockFactory, limit time.Duration) (b *Block, err error) {
+func create(w *worker, factory BlockFactory, limit time.Duration) (*Block, error) {
 	made := make(chan *Block, 1)
 	done := w.run(context.Background(), func() error { made <- factory(); return nil })
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	select {
-	case err = <-done:
-	case <-timer.C:
+	err, came := patience{limit: limit}.await(done)
+	if !came {
 		err = fmt.Errorf("%w (%v)", ErrTimeout, limit)
 	}
 	if err != nil {
 		w.giveUp()
 		return nil, fmt.Errorf("factory: %w", err)
 	}
-	if b = <-made; b == nil {
+	b := <-made
+	if b == nil {
 		return nil, errors.New("the factory returned a nil block")
 	}
 	return b, nil
@@ -178,27 +176,15 @@ func (in *initiator) step(w *worker, u *unit, callback string, fn func() error) 
 		return false, fmt.Errorf("not called: %w", cause)
 	}
 	began := time.Now()
-	timer := time.NewTimer(in.cfg.initTimeout)
-	defer timer.Stop()
-	done := w.run(u.ctx, fn)
-	stopping := in.stopping
-	for waiting := true; waiting; {
-		select {
-		case err := <-done:
-			if cause := in.why(); cause != nil && err != nil {
-				return false, fmt.Errorf("%w, then: %w", cause, err)
-			} else if cause != nil {
-				return true, cause
-			}
-			return err == nil, err
-		case <-stopping:
-			stopping = nil
-			timer.Reset(min(interruptGrace, in.cfg.initTimeout-time.Since(began)))
-		case <-timer.C:
-			waiting = false
-		case <-in.hurried:
-			waiting = false
+	p := patience{in.cfg.initTimeout, interruptGrace, in.stopping, in.hurried}
+	err, came := p.await(w.run(u.ctx, fn))
+	if came {
+		if cause := in.why(); cause != nil && err != nil {
+			return false, fmt.Errorf("%w, then: %w", cause, err)
+		} else if cause != nil {
+			return true, cause
 		}
+		return err == nil, err
 	}
 	w.giveUp()
 	hung := u.abandoned([]string{callback}, time.Since(began))

@@ -11,8 +11,8 @@ const (
 	// hurryGrace is what is left for all remaining blocks once the finish is cut short, and for the
 	// observers after the last block.
 	hurryGrace = time.Second
-	// minBudget is what every block gets, even then.
-	minBudget = time.Millisecond
+	// minShare is what every block gets, even then.
+	minShare = time.Millisecond
 	// maxTail is what a block keeps of its time once its waiting in Send was ended.
 	maxTail = time.Second
 )
@@ -30,7 +30,7 @@ func (in *initiator) land(w *worker, failure error) error {
 	}
 	in.mu.Unlock()
 	if w == nil && in.cfg.finishDelay > 0 {
-		in.await(in.hurried, &limits{marks: [...]time.Time{hard: began.Add(in.cfg.finishDelay)}}, hard)
+		await(in.hurried, began.Add(in.cfg.finishDelay), nil)
 	}
 	for _, u := range slices.Backward(in.units) {
 		in.finish(u, w)
@@ -58,17 +58,19 @@ func (in *initiator) finish(u *unit, w *worker) {
 		return // its Init failed, or was never called (G2)
 	}
 	began := time.Now()
-	limits := in.budget(u)
+	share := in.share(u)
+	tail := min(share/4, maxTail)
+	soft := began.Add(share - tail)
 	u.enter(StateFinishing)
 	in.events.emit(BlockFinishing{now(), u.desc, u.box.status().Depth})
 
 	drained := u.box.close()
-	if !in.await(drained, limits, drain) {
+	if !await(drained, began.Add(share/2), in.hurried) {
 		u.box.callOff()
 	}
 	u.cancel(in.why())
 	if w == nil && u.block.finish == nil {
-		in.await(u.ran, limits, soft) // it may flush, and hears of the connection until it is through
+		await(u.ran, soft, in.hurried) // it may flush, and hears of the connection until it is through
 	}
 	callbacks := []callback{{"OnMsg", drained}}
 	if u.link != nil {
@@ -80,9 +82,14 @@ func (in *initiator) finish(u *unit, w *worker) {
 	if w == nil {
 		callbacks = append(callbacks, callback{"Run", u.ran})
 	}
-	in.awaitAll(callbacks, limits, soft)
+	stuck := awaitAll(callbacks, soft, in.hurried)
 	u.release() // before the time is up: a callback may hang in a Send that waits
-	stuck := in.awaitAll(callbacks, limits, hard)
+	if len(stuck) > 0 {
+		if isClosed(in.hurried) {
+			tail = min(tail, in.left()/2)
+		}
+		stuck = awaitAll(callbacks, time.Now().Add(tail), nil)
+	}
 	u.settle(stuck, time.Since(began))
 	if w != nil && len(stuck) > 0 {
 		w.giveUp()
@@ -140,42 +147,12 @@ func (u *unit) abandoned(callbacks []string, after time.Duration) *AbandonedErro
 	return &AbandonedError{Block: u.desc, Callbacks: callbacks, After: after, Stacks: stacks(u.in.id, u.desc.Responsibility)}
 }
 
-// limits are the marks on the way of one block's finish.
-type limits struct {
-	marks    [3]time.Time
-	hastened bool
-}
-
-type mark int
-
-const (
-	drain mark = iota // until when OnMsg may work off what was accepted
-	soft              // until when the other callbacks may take their time
-	hard              // the end, before which they are freed from waiting in Send
-)
-
-// hasten brings all marks forward once the finish is cut short.
-func (l *limits) hasten(in *initiator) {
-	if l.hastened {
-		return
-	}
-	l.hastened = true
-	began := time.Now()
-	end := began.Add(in.left(began) / 2)
-	for m, t := range l.marks {
-		if end.Before(t) {
-			l.marks[m] = end
-		}
-	}
-}
-
-// budget gives a block its own limit, or half of what is left, so that those that follow always get something.
-func (in *initiator) budget(u *unit) *limits {
-	began := time.Now()
-	left := in.left(began)
+// share is a block's own limit, or half of what is left, so that those that follow always get something.
+func (in *initiator) share(u *unit) time.Duration {
+	left := in.left()
 	if left <= 0 {
 		in.hurry(false)
-		left = in.left(began)
+		left = in.left()
 	}
 	share := left / 2
 	switch {
@@ -184,43 +161,29 @@ func (in *initiator) budget(u *unit) *limits {
 	case u.position == 1: // the last one
 		share = left
 	}
-	share = max(share, minBudget)
-	return &limits{hastened: isClosed(in.hurried), marks: [...]time.Time{
-		drain: began.Add(share / 2), soft: began.Add(share - min(share/4, maxTail)), hard: began.Add(share),
-	}}
+	return max(share, minShare)
 }
 
-func (in *initiator) left(now time.Time) time.Duration {
+func (in *initiator) left() time.Duration {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	return in.deadline.Sub(now)
+	return time.Until(in.deadline)
 }
 
-// await returns false when the time was up before done. When the finish is cut short meanwhile, so
-// is the waiting.
-func (in *initiator) await(done <-chan struct{}, l *limits, m mark) bool {
+// await returns false when the time was up, or cut was closed, before done.
+func await(done <-chan struct{}, until time.Time, cut <-chan struct{}) bool {
 	if isClosed(done) {
 		return true
 	}
-	hurried := in.hurried
-	if isClosed(hurried) {
-		hurried = nil
-		l.hasten(in)
-	}
-	timer := time.NewTimer(time.Until(l.marks[m]))
+	timer := time.NewTimer(time.Until(until))
 	defer timer.Stop()
-	for {
-		select {
-		case <-done:
-			return true
-		case <-timer.C:
-			return isClosed(done)
-		case <-hurried:
-			hurried = nil
-			l.hasten(in)
-			timer.Reset(time.Until(l.marks[m]))
-		}
+	select {
+	case <-done:
+		return true
+	case <-timer.C:
+	case <-cut:
 	}
+	return isClosed(done)
 }
 
 type callback struct {
@@ -229,9 +192,9 @@ type callback struct {
 }
 
 // awaitAll returns the names of those that did not return in time.
-func (in *initiator) awaitAll(callbacks []callback, l *limits, m mark) (stuck []string) {
+func awaitAll(callbacks []callback, until time.Time, cut <-chan struct{}) (stuck []string) {
 	for _, c := range callbacks {
-		if !in.await(c.done, l, m) {
+		if !await(c.done, until, cut) {
 			stuck = append(stuck, c.name)
 		}
 	}

@@ -1,0 +1,211 @@
+package sputnik_test
+
+import (
+	"bytes"
+	"context"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sputnik-go/sputnik"
+)
+
+func TestG19LiveNeverDependsOnTheServerReadyDoes(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var j journal
+		var up atomic.Bool
+		opts := append(crew{idle("a")}.options(), sputnik.WithSignals(noSignals()),
+			sputnik.WithConnector(&plugIn{j: &j, alive: failsAt(time.Minute), connect: func(int) error {
+				if !up.Load() {
+					return errBoom
+				}
+				return nil
+			}}, time.Second))
+		sp, err := sputnik.NewSputnik(opts...)
+		require.NoError(t, err)
+		look := func(live, ready bool, reason string) {
+			t.Helper()
+			s := sp.Status()
+			assert.Equal(t, live, s.Live)
+			assert.Equal(t, ready, s.Ready)
+			if assert.Equal(t, ready, s.Reason == "", s.Reason) {
+				assert.Contains(t, s.Reason, reason)
+			}
+		}
+		look(false, false, "not prepared")
+		launch, shootDown, err := sp.Prepare()
+		require.NoError(t, err)
+		look(true, false, "not launched yet")
+		done := make(chan error)
+		go func() { done <- launch() }()
+		synctest.Wait()
+		look(true, false, "no connection to the server: attempt 2 follows in ")
+		look(true, false, "last error: boom")
+		up.Store(true)
+		time.Sleep(30 * time.Second)
+		look(true, true, "")
+		up.Store(false)
+		time.Sleep(time.Minute)
+		look(true, false, "no connection to the server")
+		assert.Equal(t, sputnik.StateDisconnected, sp.Status().Connection.State)
+		assert.Greater(t, sp.Status().Connection.Attempt, 1)
+		shootDown()
+		require.NoError(t, <-done)
+		look(false, false, "stopping: shoot-down")
+	})
+}
+
+func TestG19ReadyTurnsFalseBeforeAnythingElseThenComesTheDelay(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var f *flight
+		var order []string
+		watch := sputnik.WithObserver(func(e sputnik.Event) {
+			switch e := e.(type) {
+			case sputnik.ReadyChanged:
+				order = append(order, "ready "+map[bool]string{true: "yes", false: "no"}[e.Ready])
+			case sputnik.ProcessFinishing:
+				order = append(order, "finishing")
+			case sputnik.BlockFinishing:
+				order = append(order, e.Block.Responsibility)
+			}
+		})
+		var closed, began time.Time
+		f = takeOff(t, crew{idle("a", sputnik.WithFinish(func(bool) {
+			closed = time.Now()
+			assert.False(t, f.sp.Status().Ready)
+		}))}, watch, sputnik.WithFinishDelay(5*time.Second))
+		assert.True(t, f.sp.Status().Ready)
+		began = time.Now()
+		f.shootDown()
+		assert.False(t, f.sp.Status().Ready, "at once, before the engine has even woken up")
+		require.NoError(t, f.landed())
+		assert.Equal(t, 5*time.Second, closed.Sub(began))
+		assert.Equal(t, []string{"ready yes", "ready no", "finishing", "a", "finisher"}, order)
+	})
+}
+
+func TestG19AFailedBlockIsNotReady(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := takeOff(t, crew{idle("a", sputnik.WithRunContext(func(context.Context, sputnik.BlockCommunicator) error {
+			time.Sleep(time.Second)
+			return errBoom
+		}))}, sputnik.WithFinishDelay(time.Second))
+		time.Sleep(1500 * time.Millisecond)
+		s := f.sp.Status()
+		assert.True(t, s.Live)
+		assert.False(t, s.Ready)
+		assert.Equal(t, `stopping: block "a": Run: boom`, s.Reason)
+		assert.Equal(t, sputnik.StateFailed, f.block("a").State)
+		require.ErrorIs(t, f.block("a").LastError, errBoom)
+		require.Error(t, f.landed())
+	})
+}
+
+func TestStatusOfIsForBlocks(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var bc sputnik.BlockCommunicator
+		f := takeOff(t, crew{idle("a", handle(&bc))})
+		s, ok := sputnik.StatusOf(bc)
+		require.True(t, ok)
+		assert.Equal(t, f.sp.Status(), s)
+		require.NoError(t, f.land())
+		_, ok = sputnik.StatusOf(mock{})
+		assert.False(t, ok)
+	})
+}
+
+type mock struct{}
+
+func (mock) Communicator(string) (sputnik.BlockCommunicator, bool) { return mock{}, true }
+func (mock) Descriptor() sputnik.BlockDescriptor                   { return sputnik.BlockDescriptor{} }
+func (mock) Send(sputnik.Msg) bool                                 { return false }
+
+func TestEventsAreLoggedWithTheirOwnTime(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var out bytes.Buffer
+		logger := slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		var bc sputnik.BlockCommunicator
+		f := takeOff(t, crew{idle("a", handle(&bc), sputnik.WithOnMsg(func(sputnik.Msg) { panic(errBoom) }))},
+			sputnik.WithLogger(logger), sputnik.WithLogger(nil))
+		bc.Send(sputnik.Msg{})
+		require.Error(t, f.landed())
+		text := out.String()
+		for _, want := range []string{
+			`level=INFO msg="block initialised" block=a`,
+			`level=DEBUG msg="block running" block=a`,
+			`level=INFO msg=ready`,
+			`level=ERROR msg="block failed" block=a error="block \"a\": OnMsg: panic: boom" stacks="goroutine`,
+			`level=INFO msg="process finishing" cause="block \"a\": OnMsg: panic: boom"`,
+			`level=INFO msg="block finished" block=a handled=1`,
+			`level=ERROR msg="process finished"`,
+		} {
+			assert.Contains(t, text, want)
+		}
+		for line := range strings.Lines(text) {
+			assert.True(t, strings.HasPrefix(line, "time=2000-01-01T00:00:00.000Z"), line)
+		}
+	})
+}
+
+// Every exported struct that embeds At has to say how it is logged, in words of its own.
+func TestEveryEventHasASinkCase(t *testing.T) {
+	parsed, err := parser.ParseFile(token.NewFileSet(), "event.go", nil, 0)
+	require.NoError(t, err)
+	events, cases := map[string]bool{}, map[string]bool{}
+	ast.Inspect(parsed, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.TypeSpec:
+			s, ok := n.Type.(*ast.StructType)
+			if !ok || len(s.Fields.List) == 0 {
+				return true
+			}
+			if id, ok := s.Fields.List[0].Type.(*ast.Ident); ok && id.Name == "At" {
+				events[n.Name.Name] = true
+			}
+		case *ast.FuncDecl:
+			if n.Name.Name == "record" {
+				cases[n.Recv.List[0].Type.(*ast.Ident).Name] = true
+			}
+		}
+		return true
+	})
+	assert.Greater(t, len(events), 15)
+	assert.Equal(t, events, cases)
+}
+
+func TestObserversCannotHoldUpTheEngine(t *testing.T) {
+	during(t, map[string]struct {
+		observe func(sputnik.Event)
+		want    string
+		took    time.Duration
+	}{
+		"hangs":  {func(sputnik.Event) { time.Sleep(never) }, "observer: time limit exceeded", time.Second},
+		"panics": {func(sputnik.Event) { panic(errBoom) }, "observer: panic: boom", 0},
+	}, func(t *testing.T, k struct {
+		observe func(sputnik.Event)
+		want    string
+		took    time.Duration
+	},
+	) {
+		var j journal
+		f := takeOff(t, crew{logging(&j, "a")}, sputnik.WithObserver(k.observe))
+		began := time.Now()
+		err := f.land()
+		require.ErrorContains(t, err, k.want)
+		require.ErrorIs(t, err, sputnik.ErrShootDown)
+		assert.Equal(t, k.took, time.Since(began))
+		assert.Equal(t, []string{"init a", "run a", "finish a false", "ran a"}, j.all())
+		for range 20 {
+			time.Sleep(2 * never)
+		}
+	})
+}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/sputnik-go/sputnik/internal/feed"
 )
 
 // Event is one transition in the life of a process: one of the structs of this package that embed [At].
@@ -235,100 +237,37 @@ func attributes(e Event) (attrs []slog.Attr) {
 	return attrs
 }
 
-const maxEvents = 16_384 // buffered; beyond, events are counted only
+const maxEvents = 16_384 // waiting for observers; beyond, events are counted only
 
-// eventBus delivers events in order on one goroutine, so that no observer holds up the engine.
+// eventBus delivers events in order, so that no observer holds up the engine.
 type eventBus struct {
 	observers []func(Event)
-	wake      chan struct{} // 1 slot
-	done      chan struct{} // closed when everything was delivered after close
+	feed      *feed.Feed[Event] // nil without observers
 
-	mu     sync.Mutex
-	queue  []Event
-	lost   int
-	closed bool
-	fault  error // first panic of an observer
+	mu    sync.Mutex
+	fault error // the first panic of an observer
 }
 
 func (b *eventBus) start(observers []func(Event)) {
-	b.observers = observers
-	b.wake, b.done = make(chan struct{}, 1), make(chan struct{})
-	if len(observers) == 0 {
-		close(b.done)
-		return
+	if b.observers = observers; len(observers) > 0 {
+		b.feed = feed.New(maxEvents, b.deliver, func(n int) { b.deliver(EventsLost{now(), n}) })
 	}
-	go b.deliver()
 }
 
-// emit never blocks. Events after close are dropped: the last one has been seen.
+// emit never blocks.
 func (b *eventBus) emit(e Event) {
-	if len(b.observers) == 0 {
-		return
-	}
-	b.mu.Lock()
-	switch {
-	case b.closed:
-	case len(b.queue) >= maxEvents:
-		b.lost++
-	default:
-		b.queue = append(b.queue, e)
-	}
-	b.mu.Unlock()
-	b.nudge()
-}
-
-func (b *eventBus) nudge() {
-	select {
-	case b.wake <- struct{}{}:
-	default:
+	if b.feed != nil {
+		b.feed.Put(e)
 	}
 }
 
-func (b *eventBus) deliver() {
-	over := false
-	defer func() {
-		if over {
-			close(b.done)
-		} else {
-			go b.deliver() // an observer has ended the goroutine
-		}
-	}()
-	for {
-		e, more := b.pop()
-		switch {
-		case e != nil:
-			for _, o := range b.observers {
-				guard(func() error { o(e); return nil }, b.blame)
-			}
-		case more:
-			<-b.wake
-		default:
-			over = true
-			return
-		}
-	}
-}
-
-// pop returns the next event, nil where there is none, and whether more may come.
-func (b *eventBus) pop() (Event, bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(b.queue) == 0 {
-		b.queue = nil
-		if b.lost == 0 {
-			return nil, !b.closed
-		}
-		e := EventsLost{now(), b.lost}
-		b.lost = 0
-		return e, true
-	}
-	e := b.queue[0]
-	b.queue[0] = nil
-	b.queue = b.queue[1:]
+func (b *eventBus) deliver(e Event) {
 	if d, ok := e.(dropMark); ok {
 		e = MessagesLost{d.At, d.unit.desc, d.unit.dropped.Swap(0), "dropped from a full mailbox"}
 	}
-	return e, true
+	for _, o := range b.observers {
+		guard(func() error { o(e); return nil }, b.blame)
+	}
 }
 
 // dropMark stands in the buffer for all messages that a block drops until it is delivered, so that a
@@ -341,27 +280,21 @@ type dropMark struct {
 func (dropMark) record() (slog.Level, string) { return slog.LevelDebug, "" }
 
 func (b *eventBus) blame(err error) {
-	if err == nil {
-		return
-	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.fault == nil {
+	if b.fault == nil && err != nil {
 		b.fault = fmt.Errorf("observer: %w", err)
 	}
 }
 
-// close lets everything buffered be delivered; done is closed when it is.
-func (b *eventBus) close() {
-	b.mu.Lock()
-	b.closed = true
-	b.mu.Unlock()
-	if len(b.observers) > 0 {
-		b.nudge()
+// close waits until observers have seen everything, up to the limit, and returns what went wrong with them.
+func (b *eventBus) close(limit time.Duration) error {
+	if b.feed == nil {
+		return nil
 	}
-}
-
-func (b *eventBus) faulted() error {
+	if !await(b.feed.Close(), time.Now().Add(limit), nil) {
+		return fmt.Errorf("observer: %w (%v after the last event)", ErrTimeout, limit)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.fault

@@ -40,8 +40,7 @@ func (in *initiator) land(w *worker, failure error) error {
 	err := in.verdict(cause, failure)
 	in.enter(StateFinished)
 	in.events.emit(ProcessFinished{now(), cause, err, time.Since(began)})
-	in.events.close()
-	if fault := in.lastWords(); fault != nil {
+	if fault := in.events.close(hurryGrace); fault != nil {
 		if fe, ok := errors.AsType[*FlightError](err); ok {
 			fe.Faults = append(fe.Faults, fault)
 		} else {
@@ -259,16 +258,4 @@ func (in *initiator) hurryError() error {
 		return ErrForced
 	}
 	return fmt.Errorf("finish: %w (%v)", ErrTimeout, in.cfg.finishTimeout)
-}
-
-// lastWords waits until observers have seen the last event.
-func (in *initiator) lastWords() error {
-	timer := time.NewTimer(hurryGrace)
-	defer timer.Stop()
-	select {
-	case <-in.events.done:
-		return in.events.faulted()
-	case <-timer.C:
-		return fmt.Errorf("observer: %w (%v after the last event)", ErrTimeout, hurryGrace)
-	}
 }

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/sputnik-go/sputnik/internal/fifo"
 )
 
 // Overflow says what becomes of a message that finds a bounded mailbox full; see [WithMailbox].
@@ -41,7 +43,7 @@ type mailbox struct {
 	closed   bool // nothing more is accepted
 	running  bool // a consumer goroutine exists
 	parked   bool // and waits on wake
-	chain    chain
+	chain    fifo.Queue[Msg]
 	waiters  []*waiter     // senders held by Wait, in order
 	drained  chan struct{} // made by close; closed when the consumer is gone, or was never needed
 	final    *MailboxStatus
@@ -51,7 +53,7 @@ type mailbox struct {
 	high     int
 	lost     func(n uint64) // reports dropped messages; may be nil
 
-	batch chain // the consumer's own
+	batch fifo.Queue[Msg] // the consumer's own
 }
 
 type waiter struct {
@@ -87,7 +89,7 @@ func (b *mailbox) send(m Msg, quit <-chan struct{}) bool {
 		b.mu.Unlock()
 		go b.consume(m)
 		return true
-	case b.capacity > 0 && b.chain.len() >= b.capacity:
+	case b.capacity > 0 && b.chain.Len() >= b.capacity:
 		return b.sendToFull(m, quit) // unlocks
 	}
 	b.push(m)
@@ -103,7 +105,7 @@ func (b *mailbox) sendToFull(m Msg, quit <-chan struct{}) bool {
 		b.mu.Unlock()
 		return false
 	case b.overflow == DropOldest:
-		b.chain.pop()
+		b.chain.Pop()
 		b.dropped++
 		b.push(m)
 		lost := b.lost
@@ -139,7 +141,7 @@ func (b *mailbox) sendToFull(m Msg, quit <-chan struct{}) bool {
 // push appends to the chain. Called with the lock held.
 func (b *mailbox) push(m Msg) {
 	b.accepted++
-	grown := b.chain.push(m)
+	grown := b.chain.Push(m)
 	if b.capacity > 0 || !b.running || grown { // else too dear for each message
 		b.high = max(b.high, b.depth())
 	}
@@ -161,22 +163,22 @@ func (b *mailbox) next() (Msg, bool) {
 	if b.news.Load() {
 		return nil, true
 	}
-	if b.batch.len() > 0 {
-		return b.batch.pop(), true
+	if b.batch.Len() > 0 {
+		return b.batch.Pop(), true
 	}
 	b.mu.Lock()
 	switch {
 	case b.news.Load(): // checked again under the lock that kick takes
-	case b.chain.len() > 0 && b.capacity > 0:
-		m := b.chain.pop()
+	case b.chain.Len() > 0 && b.capacity > 0:
+		m := b.chain.Pop()
 		b.admit()
 		b.mu.Unlock()
 		return m, true
-	case b.chain.len() > 0:
-		b.high = max(b.high, b.chain.len())
+	case b.chain.Len() > 0:
+		b.high = max(b.high, b.chain.Len())
 		b.batch, b.chain = b.chain, b.batch
 		b.mu.Unlock()
-		return b.batch.pop(), true
+		return b.batch.Pop(), true
 	case b.closed:
 		b.mu.Unlock()
 		return nil, b.retire()
@@ -206,7 +208,7 @@ func (b *mailbox) retire() bool {
 
 // admit gives the room just made to the sender that waits longest. Called with the lock held.
 func (b *mailbox) admit() {
-	if len(b.waiters) == 0 || b.chain.len() >= b.capacity {
+	if len(b.waiters) == 0 || b.chain.Len() >= b.capacity {
 		return
 	}
 	w := b.waiters[0]
@@ -241,7 +243,7 @@ func (b *mailbox) open() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.opened = true
-	if b.chain.len() > 0 || b.news.Load() {
+	if b.chain.Len() > 0 || b.news.Load() {
 		b.rouse() // under the same lock: a new message must not come before those that wait
 	}
 }
@@ -330,88 +332,6 @@ func (b *mailbox) statusLocked() MailboxStatus {
 
 // depth is the number of messages accepted and not yet handled. Called with the lock held.
 func (b *mailbox) depth() int { return int(b.accepted - b.dropped - b.handled.Load()) }
-
-// chain is a FIFO of messages in chunks, so that growing never copies. It keeps a few spent chunks.
-type chain struct {
-	head, tail *chunk
-	size       int
-	spare      *chunk
-	spares     int
-}
-
-type chunk struct {
-	next    *chunk
-	r, w    int
-	letters []Msg
-}
-
-const (
-	firstChunk = 8
-	maxChunk   = 1024
-	maxSpares  = 2
-)
-
-func (c *chain) len() int { return c.size }
-
-// push appends m and tells whether a chunk had to be added.
-func (c *chain) push(m Msg) (grown bool) {
-	t := c.tail
-	if t == nil || t.w == len(t.letters) {
-		t = c.grow()
-		grown = true
-	}
-	t.letters[t.w] = m
-	t.w++
-	c.size++
-	return grown
-}
-
-func (c *chain) grow() *chunk {
-	n := c.spare
-	if n != nil {
-		c.spare, n.next = n.next, nil
-		c.spares--
-	} else {
-		size := firstChunk
-		if c.tail != nil {
-			size = min(2*len(c.tail.letters), maxChunk)
-		}
-		n = &chunk{letters: make([]Msg, size)}
-	}
-	if c.tail == nil {
-		c.head = n
-	} else {
-		c.tail.next = n
-	}
-	c.tail = n
-	return n
-}
-
-// pop removes the oldest message; the chain must not be empty.
-func (c *chain) pop() Msg {
-	h := c.head
-	m := h.letters[h.r]
-	h.letters[h.r] = nil
-	h.r++
-	c.size--
-	if h.r == h.w && (c.size == 0 || h.r == len(h.letters)) {
-		c.shed(h)
-	}
-	return m
-}
-
-// shed takes the emptied head out of the chain.
-func (c *chain) shed(h *chunk) {
-	h.r, h.w = 0, 0
-	if h == c.tail {
-		return // kept in place: the next push starts it anew
-	}
-	c.head, h.next = h.next, nil // a stale next would keep a whole burst alive
-	if c.spares < maxSpares {
-		h.next, c.spare = c.spare, h
-		c.spares++
-	}
-}
 
 func isClosed(ch <-chan struct{}) bool {
 	select {

@@ -1,0 +1,153 @@
+// Package sputnik is the life cycle of a sidecar process: ordered start, connect / heartbeat /
+// reconnect, messages between blocks, shutdown in reverse, and a straight answer to "why did it stop".
+// It has no opinion on the server, the wire format or the payload. It is not a dependency injection
+// container, not an actor system, and not a supervisor of other processes.
+//
+// A process is a list of blocks. A block is a set of callbacks, made by a factory that is registered
+// under the block's name, usually in an init function of a package that the program imports blank. Which blocks
+// run is data: a list of descriptors. This is a complete sidecar:
+//
+//	func init() {
+//		sputnik.RegisterBlockFactory("greeter", func() *sputnik.Block { return sputnik.BlockOf(new(greeter)) })
+//	}
+//
+//	type greeter struct{ Every time.Duration }
+//
+//	func (g *greeter) Init(cf sputnik.ConfFactory) error {
+//		g.Every = time.Second // the default, laid under what is configured
+//		return cf("greeter", g)
+//	}
+//
+//	func (g *greeter) Run(ctx context.Context, bc sputnik.BlockCommunicator) error {
+//		for tick := time.NewTicker(g.Every); ; {
+//			select {
+//			case <-tick.C:
+//				bc.Send(sputnik.Msg{"text": "hello"})
+//			case <-ctx.Done():
+//				return nil
+//			}
+//		}
+//	}
+//
+//	func (g *greeter) OnMsg(msg sputnik.Msg) { fmt.Println(msg["text"]) }
+//
+//	func main() {
+//		conf, err := sputnik.NewConfFactory(sputnik.ConfSources{Path: "conf", Environ: os.Environ()})
+//		if err == nil {
+//			err = sputnik.Fly(sputnik.WithConfFactory(conf),
+//				sputnik.WithAppBlocks([]sputnik.BlockDescriptor{{"greeter", "greeter"}}),
+//				sputnik.WithLogger(slog.Default()))
+//		}
+//		if err != nil {
+//			log.Fatal(err)
+//		}
+//	}
+//
+// # The parts
+//
+// The initiator creates and initialises all blocks in order, launches them, takes control messages, and finishes
+// them in reverse. The finisher turns SIGINT and SIGTERM into an orderly finish; a host may replace it
+// ([WithFinisher]). The connector drives a plug-in ([ServerConnector]) through connect, heartbeat
+// and reconnect ([WithConnector]). A block's communicator ([BlockCommunicator]) finds other blocks by
+// their responsibility and sends to them. All else is the application's.
+//
+// # The life of a process
+//
+//	 NewSputnik      Prepare                    launch                    stop
+//	new ──────▶ preparing ──────────▶ prepared ──────────▶ running ──────────▶ finishing ──────▶ finished
+//	            │  Init, Init, ...      │                   Run, Run, ...      Finish, Finish, ...
+//	            │  (finisher, connector,│                   connect            in reverse; then the
+//	            │   blocks as listed)   │                   messages           connector; the finisher
+//	            │                       │                                        ▲
+//	            └─ Init fails, or stop ─┴──────────── stop: Finish(true) ────────┘
+//
+// A stop is a signal, [ShootDown], [FinishMsg], the end of the context of [WithContext], or the failure of a
+// block; the first one wins, at any moment.
+//
+// # The life of a block
+//
+//	created ── Init ──▶ initialised ── Run ──▶ running ── a callback fails ──▶ failed
+//	   │                     │                    │                               │
+//	   │ Init fails          │ stop before launch │ its turn                      │ its turn
+//	   ▼                     ▼                    ▼                               │
+//	failed               finishing ◀──────────────┴───────────────────────────────┘
+//	(no Finish)              │  mailbox closed, what it accepted is handled; context ends;
+//	                         │  Finish; Run and all callbacks are awaited
+//	                         ├──▶ finished
+//	                         └──▶ abandoned: its time was up; its goroutines are in the error
+//
+// # Guarantees
+//
+// Each has at least one test of its name (TestG4...).
+//
+// Order:
+//
+//   - G1 Blocks are created and initialised one after another, finisher, connector, then application
+//     blocks as listed, on one goroutine that Prepare waits for. Everything wrong with the set-up is
+//     reported at once, before any Init.
+//   - G2 When an Init errors, panics, calls Goexit, overruns its limit ([WithInitTimeout]) or is met by a
+//     stop, no later Init runs, the initialised blocks get Finish(true) in reverse order with a fresh
+//     budget, and Prepare's error names block, position and cause. The failed block's Finish is not called.
+//   - G3 No Run starts before every Init (and Attach) succeeded; each is called once, on its own goroutine.
+//   - G4 Blocks finish in strictly reverse order, one at a time, the next only when the previous has finished or was
+//     abandoned; then the connector disconnects; then the finisher. With sinks listed first, shutdown loses nothing.
+//   - G5 The finish of one block: its mailbox closes, what was accepted is handled, its context ends,
+//     Finish(false) runs on a goroutine of its own, Run and callbacks are awaited. No callback begins after Finish
+//     began; where there is no Finish, none begins after Run returned.
+//
+// Stop:
+//
+//   - G6 One sticky trigger, first cause wins, honoured at any moment before, during and after Prepare and launch.
+//     Launch and ShootDown are idempotent and may be called from any goroutine.
+//   - G7 launch returns within the finish limit ([WithFinishTimeout]) plus a small constant, whatever blocks do.
+//     A block that overruns its share is abandoned: named in the error with the stacks of its own
+//     goroutines; the others still finish in order.
+//   - G8 launch returns nil after a clean finish, else one error for errors.Is and errors.As: the cause first, then block
+//     by block what failed, was abandoned, or was left unhandled ([FlightError]).
+//   - G9 A second signal ends the waiting: every context ends, the remaining blocks share a short limit, and
+//     launch's error says "forced" ([ErrForced]). Signals within 250 ms of the last count as one.
+//   - G10 After launch has returned, no goroutine of the library is left, except those abandoned and named.
+//
+// Failures:
+//
+//   - G11 Every callback is guarded: a panic or Goexit becomes an error with block, callback, value
+//     and stack. In Init it rolls back; in Finish it is recorded; elsewhere it finishes the process in order. What the
+//     block's mailbox accepted is still handled.
+//
+// Messages:
+//
+//   - G12 OnMsg is called sequentially, in FIFO order for each sender, on one goroutine, never before
+//     the block's Run was started. Send from any goroutine, the block's own included, never deadlocks.
+//   - G13 Sent = handled + rejected + dead. Nothing that Send accepted vanishes unreported.
+//   - G14 A message belongs to the receiver once Send has accepted it; sputnik doesn't copy, keep or read it after
+//     OnMsg returned, so pooled messages work. Send allocates nothing (when it needn't wait).
+//
+// Connection:
+//
+//   - G15 The first attempt is at once; then comes exponential backoff with full jitter, from the given interval to
+//     a cap. Every call of the plug-in has a limit and is never made twice at a time; one that hangs does
+//     not hold up the finish.
+//   - G16 For each block the news alternates strictly connect, disconnect, connect, ..., and is never stale: a
+//     slow block gets the newest state, not the history. Connect in the order of initialisation, disconnect in
+//     reverse. None before Run was started, none after Finish began.
+//   - G17 A broken connection is disconnected before the next connect; only what was connected is disconnected.
+//   - G18 During the finish the connection stays up, and is watched, until every application block is finished.
+//
+// Health:
+//
+//   - G19 Live: the engine turns; it never depends on the server. Ready: running, connected if there is a
+//     connector, no block failed, not finishing. Ready turns false before anything else of the finish happens, followed
+//     by an optional delay ([WithFinishDelay]).
+//
+// # Debugging
+//
+// [WithLogger] logs every transition, [WithObserver] hands it to a program. [Sputnik.Status] and [StatusOf] tell at any time
+// what each block is doing, how deep its mailbox is, and in one sentence why the process is not ready.
+// The goroutines of a block carry the profiler labels "sputnik" and "block", also those that it starts by
+// itself: look for them in /debug/pprof/goroutine?debug=1.
+//
+// # Testing
+//
+// Everything works inside a testing/synctest bubble, so that limits, heartbeats and backoff take no real time;
+// signals must then come from [WithSignals], because signal.Notify can't be used in a bubble.
+package sputnik

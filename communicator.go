@@ -38,14 +38,14 @@ func (c *communicator) Send(msg Msg) bool {
 		return false
 	}
 	if c.to.block.onMsg == nil {
-		c.to.box.refuse()
+		c.to.box.Refuse()
 		return false
 	}
-	var quit <-chan struct{}
-	if c.from != c.to {
+	var quit <-chan struct{} // nil: must not wait, as nobody would make room
+	if c.from != c.to && c.from.in.claimed.Load() {
 		quit = c.from.quit
 	}
-	return c.to.box.send(msg, quit)
+	return c.to.box.Send(msg, quit)
 }
 
 // control is a block's handle on the initiator. What is sent to it is done at once, on the sender's goroutine.

@@ -5,12 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"reflect"
-	"strings"
-	"sync"
 
-	"github.com/knadh/koanf/providers/confmap"
-	"github.com/knadh/koanf/v2"
+	"github.com/sputnik-go/sputnik/internal/conf"
 )
 
 // ConfSources says where configuration comes from. The layers, later wins:
@@ -54,42 +50,25 @@ type ConfError struct {
 	Err    error
 }
 
-// Error says where the fault is, from the outside in, then what it is.
-func (e *ConfError) Error() string {
-	text := e.Err.Error()
-	if e.Key != "" {
-		text = fmt.Sprintf("key %q: %s", e.Key, text)
-	}
-	if e.Name != "" {
-		text = fmt.Sprintf("block %q: %s", e.Name, text)
-	}
-	if e.Source != "" {
-		text = e.Source + ": " + text
-	}
-	return text
-}
+// Error says where the fault is, from the outside in, then what it is, as in
+//
+//	conf/syslog.yaml: block "syslog": key "max_conn": want an integer, got text
+func (e *ConfError) Error() string { return (*conf.Error)(e).Error() }
 
 // Unwrap returns the cause.
 func (e *ConfError) Unwrap() error { return e.Err }
 
-// fault makes the error for something that is there and wrong. A cause that
-// is itself a missing file (a dangling link, a secret) must not pass for
-// "nothing configured": it keeps its words only.
-func fault(name, source, key string, err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		err = errors.New(err.Error())
+func joinConfErrors(faults []*conf.Error) error {
+	errs := make([]error, 0, len(faults))
+	for _, fault := range faults {
+		errs = append(errs, (*ConfError)(fault))
 	}
-	return &ConfError{Name: name, Source: source, Key: key, Err: err}
+	return errors.Join(errs...)
 }
 
-// errConfName is the cause for names that can't have a configuration.
-var errConfName = errors.New("no name for a configuration: empty, begins with a dot, or contains a path separator")
-
-const confBlocks = "blocks"
-
 // NewConfFactory returns a factory that reads the given sources. It fails if
-// Path can't be read or has a type that nobody can parse, and if two files
-// configure one block.
+// Path doesn't exist, can't be read or has a type that nobody can parse, and
+// if two files configure one block.
 //
 // The factory fills a non-nil pointer to a struct or a map. Fields are matched
 // by their tag `koanf:"max_conn"`, else by their name, in any case; embedded
@@ -104,26 +83,11 @@ const confBlocks = "blocks"
 // are joined. If nothing is configured under the name, the error wraps
 // [fs.ErrNotExist]. The factory may be called concurrently.
 func NewConfFactory(src ConfSources) (ConfFactory, error) {
-	r := &confReader{prefix: src.EnvPrefix, claims: map[string]string{}}
-	if src.Environ != nil {
-		r.environ = environMap(src.Environ)
+	reader, faults := conf.New(src.Defaults, src.Path, src.Environ, src.EnvPrefix)
+	if len(faults) > 0 {
+		return nil, joinConfErrors(faults)
 	}
-	if src.Defaults != nil {
-		r.places = append(r.places, confPlace{fsys: src.Defaults, label: "Defaults"})
-	}
-	if src.Path != "" {
-		place, err := placeAt(src.Path)
-		if err != nil {
-			return nil, &ConfError{Source: src.Path, Err: err}
-		}
-		r.places = append(r.places, place)
-	}
-	for _, place := range r.places {
-		if err := place.check(); err != nil {
-			return nil, err
-		}
-	}
-	return r.read, nil
+	return func(name string, result any) error { return joinConfErrors(reader.Read(name, result)) }, nil
 }
 
 // AppBlocks reads the list of blocks to run from the configuration "blocks":
@@ -131,101 +95,46 @@ func NewConfFactory(src ConfSources) (ConfFactory, error) {
 // section `blocks` of a single file. A responsibility left out is the name.
 // An empty list and an entry without a name are errors.
 func AppBlocks(cf ConfFactory) ([]BlockDescriptor, error) {
-	var conf struct {
+	var list struct {
 		Blocks []struct{ Name, Responsibility string }
 	}
-	if err := cf(confBlocks, &conf); err != nil {
+	if err := cf(conf.Blocks, &list); err != nil {
 		return nil, err
 	}
-	if len(conf.Blocks) == 0 {
-		return nil, fault(confBlocks, "", confBlocks, errors.New("lists no block"))
+	if len(list.Blocks) == 0 {
+		return nil, &ConfError{Name: conf.Blocks, Key: conf.Blocks, Err: errors.New("lists no block")}
 	}
-	blocks := make([]BlockDescriptor, 0, len(conf.Blocks))
-	for i, b := range conf.Blocks {
+	blocks := make([]BlockDescriptor, 0, len(list.Blocks))
+	for i, b := range list.Blocks {
 		if b.Name == "" {
-			return nil, fault(confBlocks, "", fmt.Sprintf("%s[%d].name", confBlocks, i), errors.New("is empty"))
+			return nil, &ConfError{Name: conf.Blocks, Key: fmt.Sprintf("%s[%d].name", conf.Blocks, i), Err: errors.New("is empty")}
 		}
 		blocks = append(blocks, BlockDescriptor{b.Name, cmp.Or(b.Responsibility, b.Name)})
 	}
 	return blocks, nil
 }
 
-type confReader struct {
-	places  []confPlace
-	environ map[string]string // nil: no environment layer
-	prefix  string
-
-	mu     sync.Mutex
-	claims map[string]string // what each variable that is set was read for
-}
-
-// confLayer is what one file or one variable says about one name.
-type confLayer struct {
-	source string
-	data   map[string]any
-	hint   string // added to this layer's faults
-}
-
-// read is the ConfFactory.
-func (r *confReader) read(name string, result any) error {
-	if name == "" || strings.HasPrefix(name, ".") || strings.ContainsAny(name, "/\\\x00") {
-		return fault(name, "", "", errConfName)
-	}
-	pointer := reflect.ValueOf(result)
-	target := reflect.Indirect(pointer)
-	if pointer.Kind() != reflect.Pointer || target.Kind() != reflect.Struct && target.Kind() != reflect.Map {
-		return fault(name, "", "", fmt.Errorf("the result must be a non-nil pointer to a struct or map, not %T", result))
-	}
-	layers, errs := r.layers(name, target.Type())
-	if len(layers)+len(errs) == 0 {
-		return r.absent(name)
-	}
-	// Keys that hold the delimiter stay whole, as only the root is unmarshalled.
-	k := koanf.New(".")
-	for _, layer := range layers {
-		// Each layer is checked on its own: a fault then has its place, also
-		// where a later layer would hide it.
-		f := confFitter{name: name, layer: layer}
-		data, _ := f.fitKeys(target.Type(), layer.data, "").(map[string]any)
-		errs = append(errs, f.errs...)
-		if err := k.Load(confmap.Provider(data, ""), nil); err != nil {
-			errs = append(errs, fault(name, layer.source, "", err))
+// confFor returns cf as the block d sees it: what is configured under its
+// Responsibility is laid over what is configured under its Name.
+func confFor(cf ConfFactory, d BlockDescriptor) ConfFactory {
+	return func(name string, result any) error {
+		err := cf(name, result)
+		absent := errors.Is(err, fs.ErrNotExist)
+		if name != d.Name || d.Responsibility == "" || d.Responsibility == d.Name || err != nil && !absent {
+			return err
 		}
-	}
-	if len(errs) > 0 {
-		return errors.Join(errs...)
-	}
-	decoded := reflect.New(target.Type())
-	if err := k.UnmarshalWithConf("", decoded.Interface(), decoding()); err != nil {
-		return fault(name, "", "", err)
-	}
-	assignConf(target, decoded.Elem(), k.Raw())
-	return nil
-}
-
-func (r *confReader) layers(name string, t reflect.Type) (layers []confLayer, errs []error) {
-	for _, place := range r.places {
-		layer, err := place.layer(name)
-		if err != nil {
-			errs = append(errs, err)
-		} else if layer.data != nil {
-			layers = append(layers, layer)
+		over := cf(d.Responsibility, result)
+		if over == nil {
+			return nil
 		}
+		// A responsibility may be any text, so also one that no file could be named after.
+		if errors.Is(over, fs.ErrNotExist) || errors.Is(over, conf.ErrName) {
+			return err
+		}
+		if _, own := errors.AsType[*ConfError](over); own {
+			return over
+		}
+		return fmt.Errorf("configuration for responsibility %q of block %q: %w "+
+			`(a ConfFactory says "nothing configured" by an error that wraps fs.ErrNotExist)`, d.Responsibility, d.Name, over)
 	}
-	if r.environ == nil || t.Kind() != reflect.Struct {
-		return layers, errs
-	}
-	env, envErrs := r.envLayers(name, t)
-	return append(layers, env...), append(errs, envErrs...)
-}
-
-func (r *confReader) absent(name string) error {
-	var looked []string
-	for _, place := range r.places {
-		looked = append(looked, place.label)
-	}
-	if r.environ != nil {
-		looked = append(looked, "variables "+envName(r.prefix, name)+"_*")
-	}
-	return &ConfError{Name: name, Err: fmt.Errorf("nothing configured, looked in: %s: %w", strings.Join(looked, ", "), fs.ErrNotExist)}
 }

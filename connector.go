@@ -131,13 +131,16 @@ func (c *connector) connect(ctx context.Context, attempt *int) (ServerConnection
 		if c.pending != nil { // it may still succeed
 			err = c.outlast(ctx)
 		}
+		if c.pending != nil {
+			return nil, err
+		}
 		if err == nil {
 			c.unit.in.events.emit(Connected{now(), *attempt, time.Since(began)})
 			c.note(ConnectionStatus{State: StateConnected})
 			return conn, nil
 		}
 		if ctx.Err() != nil {
-			return nil, err
+			break
 		}
 		pause := c.pause(*attempt)
 		c.note(ConnectionStatus{State: StateDisconnected, LastError: err})
@@ -214,7 +217,7 @@ func (c *connector) disconnect(ctx context.Context) error {
 	if c.pending != nil {
 		err = c.outlast(ctx)
 	}
-	if _, hung := errors.AsType[*AbandonedError](err); hung {
+	if c.pending != nil {
 		return err
 	}
 	if err != nil {
@@ -260,8 +263,8 @@ func (c *connector) call(ctx context.Context, name string, method func(context.C
 	return overrun
 }
 
-// outlast waits for the pending call, however long it takes. Only the finish ends that: it gives
-// up the plug-in's goroutine, and the returned error names the call that was left behind.
+// outlast waits for the pending call, however long it takes. Only the finish ends that: the call stays
+// pending, its goroutine is given up, and the returned error names it.
 func (c *connector) outlast(ctx context.Context) error {
 	p := patience{grace: interruptedCall, interrupt: ctx.Done()}
 	if ctx.Err() != nil {

@@ -2,7 +2,6 @@ package sputnik_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"sync/atomic"
@@ -344,6 +343,47 @@ func TestAPushBreaksTheConnectionNow(t *testing.T) {
 		require.ErrorIs(t, lost[0].Err, errBoom)
 		assert.Equal(t, began, lost[0].When())
 		require.NoError(t, f.land())
-		assert.False(t, errors.Is(f.sp.Status().Cause, errBoom))
+		assert.NotErrorIs(t, f.sp.Status().Cause, errBoom)
+	})
+}
+
+func TestAConnectThatFailsDuringTheFinishIsNoFailure(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var j journal
+		f := takeOff(t, crew{idle("a")}, sputnik.WithConnector(&plugIn{j: &j, connect: func(int) error {
+			time.Sleep(1500 * time.Millisecond)
+			return errBoom
+		}}, time.Second))
+		time.Sleep(time.Second)
+		require.NoError(t, f.land())
+		assert.Empty(t, j.with("disconnect"))
+	})
+}
+
+func TestG5ASerialBlockThatFlushesHearsOfTheConnectionAfterItsMailboxWasCalledOff(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		news := make(chan string, 8)
+		var up atomic.Bool
+		up.Store(true)
+		var self sputnik.BlockCommunicator
+		var heard []string
+		f := takeOff(t, crew{idle("a", handle(&self), sputnik.WithSerialCallbacks(), sputnik.WithBlockFinishTimeout(20*time.Second),
+			sputnik.WithOnMsg(func(sputnik.Msg) { time.Sleep(12 * time.Second) }), // beyond half of its time
+			sputnik.WithOnConnect(func(any) { up.Store(true); news <- "connected" }),
+			sputnik.WithOnDisconnect(func() { news <- "disconnected" }),
+			sputnik.WithRunContext(func(ctx context.Context, _ sputnik.BlockCommunicator) error {
+				<-ctx.Done() // after 10 s
+				for len(heard) < 3 {
+					heard = append(heard, <-news)
+				}
+				return nil
+			}),
+		)}, sputnik.WithConnector(&plugIn{j: new(journal), alive: up.Load}, time.Second))
+		time.Sleep(time.Minute)
+		self.Send(sputnik.Msg{})
+		synctest.Wait()
+		up.Store(false)
+		require.NoError(t, f.land())
+		assert.Equal(t, []string{"connected", "disconnected", "connected"}, heard)
 	})
 }

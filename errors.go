@@ -31,7 +31,7 @@ var (
 // SignalError is the cause of a stop by a signal.
 type SignalError struct{ Signal os.Signal }
 
-func (e *SignalError) Error() string { return "signal " + e.Signal.String() }
+func (e *SignalError) Error() string { return fmt.Sprintf("signal %v", e.Signal) }
 
 // FinishRequestError is the cause of a stop by [FinishMsg].
 type FinishRequestError struct{ By BlockDescriptor }
@@ -43,7 +43,7 @@ func (e *FinishRequestError) Error() string {
 // ContextError is the cause of a stop by the end of the context of [WithContext]; it wraps that context's cause.
 type ContextError struct{ Err error }
 
-func (e *ContextError) Error() string { return "context ended: " + e.Err.Error() }
+func (e *ContextError) Error() string { return fmt.Sprintf("context ended: %v", e.Err) }
 func (e *ContextError) Unwrap() error { return e.Err }
 
 // SetupError lists everything that is wrong with the set-up of a process; no Init has run (G1).

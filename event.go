@@ -262,11 +262,23 @@ func (b *eventBus) emit(e Event) {
 }
 
 func (b *eventBus) deliver(e Event) {
-	if d, ok := e.(dropMark); ok {
-		e = MessagesLost{d.At, d.unit.desc, d.unit.dropped.Swap(0), "dropped from a full mailbox"}
+	switch m := e.(type) {
+	case dropMark:
+		e = MessagesLost{m.At, m.unit.desc, m.unit.dropped.Swap(0), "dropped from a full mailbox"}
+	case readyMark:
+		e = ReadyChanged{m.At, m.health.ready(), m.health.reason()}
 	}
-	for _, o := range b.observers {
-		guard(func() error { o(e); return nil }, b.blame)
+	b.tell(e, b.observers)
+}
+
+func (b *eventBus) tell(e Event, observers []func(Event)) {
+	for i, observe := range observers {
+		guard(func() error { observe(e); return nil }, func(err error) {
+			b.blame(err)
+			if isGoexit(err) {
+				b.tell(e, observers[i+1:]) // the goroutine ends, but not before the others know
+			}
+		})
 	}
 }
 
@@ -277,7 +289,14 @@ type dropMark struct {
 	unit *unit
 }
 
-func (dropMark) record() (slog.Level, string) { return slog.LevelDebug, "" }
+// readyMark stands for a ReadyChanged whose reason is yet to be put in words.
+type readyMark struct {
+	At
+	health health
+}
+
+func (dropMark) record() (slog.Level, string)  { return slog.LevelDebug, "" }
+func (readyMark) record() (slog.Level, string) { return slog.LevelDebug, "" }
 
 func (b *eventBus) blame(err error) {
 	b.mu.Lock()

@@ -12,7 +12,7 @@ type BlockFactory func() *Block
 // BlockFactories maps a block's name to its factory.
 type BlockFactories map[string]BlockFactory
 
-var registry = struct {
+var registry = struct { //nolint:gochecknoglobals // the one piece of package state: init functions fill it
 	sync.Mutex
 	factories BlockFactories
 }{factories: BlockFactories{

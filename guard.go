@@ -25,6 +25,9 @@ func guard(fn func() error, done func(error)) {
 	}()
 	err = fn()
 	returned = true
+	if v := reflect.ValueOf(err); v.Kind() == reflect.Pointer && v.IsNil() {
+		err = fmt.Errorf("a nil %T was returned as an error: return a plain nil", err)
+	}
 }
 
 // caught turns what recover returned, in a function that did not return, into an error.
@@ -35,14 +38,17 @@ func caught(v any) error {
 	return &PanicError{Value: v, Stack: debug.Stack()}
 }
 
-// inCallback tells whether the current goroutine is inside a callback that guard runs.
+// inCallback tells whether the current goroutine is inside a guarded callback.
 func inCallback() bool {
-	name := runtime.FuncForPC(reflect.ValueOf(guard).Pointer()).Name()
+	guards := map[string]bool{}
+	for _, fn := range []any{guard, (*unit).consumeGuarded} {
+		guards[runtime.FuncForPC(reflect.ValueOf(fn).Pointer()).Name()] = true
+	}
 	pcs := make([]uintptr, 128)
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(1, pcs)])
 	for {
 		f, more := frames.Next()
-		if f.Function == name {
+		if guards[f.Function] {
 			return true
 		}
 		if !more {
@@ -107,9 +113,7 @@ func (p patience) await(done <-chan error) (error, bool) { //nolint:revive // th
 			return err, true
 		case <-p.interrupt:
 			p.interrupt = nil
-			timer := time.NewTimer(p.grace)
-			defer timer.Stop()
-			over = timer.C
+			over = time.After(p.grace)
 		case <-up:
 			return nil, false
 		case <-over:
@@ -161,4 +165,13 @@ func stacks(flight, resp string) string {
 		}
 	}
 	return strings.Join(own, "\n\n")
+}
+
+func isClosed(ch <-chan struct{}) bool {
+	select {
+	case <-ch:
+		return true
+	default:
+		return false
+	}
 }

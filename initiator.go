@@ -213,6 +213,12 @@ func (in *initiator) launch() error {
 		u.start(func() { begun <- struct{}{} })
 		<-begun
 	}
+	for _, u := range in.units { // messages, and then news of the connection, come when every Run was started (G12, G16)
+		u.box.Open()
+		if u.link != nil {
+			u.link.open()
+		}
+	}
 	in.enter(StateRunning)
 	in.events.emit(ProcessRunning{now()})
 	in.mu.Lock()
@@ -266,51 +272,69 @@ func (in *initiator) enter(s State) {
 
 // refreshReady tells observers when readiness turns. Called with the lock held.
 func (in *initiator) refreshReady() {
-	reason := in.notReady()
-	ready := reason == ""
-	if in.state != StateRunning || in.told && ready == in.ready {
+	h := in.health()
+	if in.state != StateRunning || in.told && h.ready() == in.ready {
 		return
 	}
-	in.told, in.ready = true, ready
-	in.events.emit(ReadyChanged{now(), ready, reason})
+	in.told, in.ready = true, h.ready()
+	in.events.emit(readyMark{now(), h})
 }
 
-// notReady says why the process is not ready, or nothing. Called with the lock held.
-func (in *initiator) notReady() string {
-	switch {
-	case in.cause != nil:
-		return "stopping: " + in.cause.Error()
-	case in.state == StatePreparing:
-		return "the blocks are being initialised"
-	case in.state != StateRunning:
-		return "not launched yet"
-	case in.connector == nil || in.connector.status.State == StateConnected:
-		return ""
+// health is what readiness follows from.
+type health struct {
+	state      State
+	cause      error
+	connected  bool
+	connection ConnectionStatus
+}
+
+// health takes a snapshot. Called with the lock held; the words for it are found without, because
+// they ask errors that are not ours.
+func (in *initiator) health() health {
+	h := health{state: in.state, cause: in.cause, connected: true}
+	if in.connector != nil {
+		h.connection = in.connector.status
+		h.connected = h.connection.State == StateConnected
 	}
-	c := in.connector.status
-	why := fmt.Sprintf("no connection to the server: attempt %d", max(c.Attempt, 1))
+	return h
+}
+
+func (h health) ready() bool { return h.cause == nil && h.state == StateRunning && h.connected }
+
+// reason says in one sentence why not ready.
+func (h health) reason() string {
+	switch {
+	case h.ready():
+		return ""
+	case h.cause != nil:
+		return fmt.Sprintf("stopping: %v", h.cause)
+	case h.state == StatePreparing:
+		return "the blocks are being initialised"
+	case h.state != StateRunning:
+		return "not launched yet"
+	}
+	c := h.connection
+	why := "no connection to the server"
 	if c.State == StateConnecting {
-		why += " is in progress"
+		why += fmt.Sprintf(": attempt %d is in progress", c.Attempt)
 	} else if !c.NextTry.IsZero() {
-		why += " follows in " + time.Until(c.NextTry).Round(time.Millisecond).String()
+		why += fmt.Sprintf(": attempt %d follows in %v", c.Attempt, time.Until(c.NextTry).Round(time.Millisecond))
 	}
 	if c.LastError != nil {
-		why += "; last error: " + c.LastError.Error()
+		why += fmt.Sprintf("; last error: %v", c.LastError)
 	}
 	return why
 }
 
 func (in *initiator) status() Status {
 	in.mu.Lock()
+	h := in.health()
 	s := Status{
-		State: in.state, Since: in.since, Cause: in.cause,
-		Live: in.state != StateFinished, Reason: in.notReady(),
-	}
-	s.Ready = s.Reason == ""
-	if in.connector != nil {
-		s.Connection = in.connector.status
+		State: h.state, Since: in.since, Cause: h.cause, Connection: h.connection,
+		Live: h.state != StateFinished, Ready: h.ready(),
 	}
 	in.mu.Unlock()
+	s.Reason = h.reason()
 	s.Blocks = make([]BlockStatus, len(in.units))
 	for i, u := range in.units {
 		s.Blocks[i] = u.status()

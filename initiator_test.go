@@ -72,9 +72,15 @@ func TestG1ReportsAllFaultsBeforeAnyInit(t *testing.T) {
 			"panics":  func() *sputnik.Block { panic("made of glass") },
 		}
 		list := []sputnik.BlockDescriptor{
-			d("good"), d("good"), {"unknown", "u"}, d("nofunc"), d("nil"), d("nothing"), d("linked"), d("both"),
-			d("box"), d("nilopt"), d("panics"), {"good", "initiator"}, {"good", "finisher"}, {"good", "connector"},
-			{"good", ""}, {"", "noname"},
+			d("good"), d("good"),
+			{"unknown", "u"},
+			d("nofunc"), d("nil"), d("nothing"), d("linked"), d("both"),
+			d("box"), d("nilopt"), d("panics"),
+			{"good", "initiator"},
+			{"good", "finisher"},
+			{"good", "connector"},
+			{"good", ""},
+			{"", "noname"},
 		}
 		sp, err := sputnik.NewSputnik(sputnik.WithAppBlocks(list), sputnik.WithBlockFactories(factories),
 			sputnik.WithInitTimeout(-1), nil)
@@ -159,16 +165,26 @@ func TestG2RollsBackInReverse(t *testing.T) {
 	during(t, map[string]kind{
 		"error": {init: func(chan os.Signal) error { return errBoom }, is: errBoom, text: `block "c" (4 of 5): Init: boom`},
 		"panic": {init: func(chan os.Signal) error { panic(errBoom) }, is: errBoom, text: `block "c" (4 of 5): Init: panic: boom`},
-		"goexit": {init: func(chan os.Signal) error { runtime.Goexit(); return nil }, is: sputnik.ErrGoexit,
-			text: `block "c" (4 of 5): Init: the callback ended its goroutine`},
-		"overrun": {init: func(chan os.Signal) error { time.Sleep(time.Hour); return nil }, is: sputnik.ErrTimeout,
-			text: `block "c" (4 of 5): Init: block "c": abandoned after 30s: Init did not return`, took: 30 * time.Second},
-		"signal": {init: func(s chan os.Signal) error { s <- syscall.SIGTERM; time.Sleep(time.Second); return nil },
-			text: `block "c" (4 of 5): Init: signal terminated`, cFinal: true, took: time.Second},
-		"signal, then an error": {init: func(s chan os.Signal) error { s <- syscall.SIGTERM; time.Sleep(time.Second); return errBoom },
-			is: errBoom, text: `block "c" (4 of 5): Init: signal terminated, then: boom`, took: time.Second},
-		"signal, Init hangs": {init: func(s chan os.Signal) error { s <- syscall.SIGTERM; time.Sleep(time.Hour); return nil },
-			is: sputnik.ErrTimeout, text: `block "c" (4 of 5): Init: signal terminated, then: block "c": abandoned`, took: 5 * time.Second},
+		"goexit": {
+			init: func(chan os.Signal) error { runtime.Goexit(); return nil }, is: sputnik.ErrGoexit,
+			text: `block "c" (4 of 5): Init: the callback ended its goroutine`,
+		},
+		"overrun": {
+			init: func(chan os.Signal) error { time.Sleep(time.Hour); return nil }, is: sputnik.ErrTimeout,
+			text: `block "c" (4 of 5): Init: block "c": abandoned after 30s: Init did not return`, took: 30 * time.Second,
+		},
+		"signal": {
+			init: func(s chan os.Signal) error { s <- syscall.SIGTERM; time.Sleep(time.Second); return nil },
+			text: `block "c" (4 of 5): Init: signal terminated`, cFinal: true, took: time.Second,
+		},
+		"signal, then an error": {
+			init: func(s chan os.Signal) error { s <- syscall.SIGTERM; time.Sleep(time.Second); return errBoom },
+			is:   errBoom, text: `block "c" (4 of 5): Init: signal terminated, then: boom`, took: time.Second,
+		},
+		"signal, Init hangs": {
+			init: func(s chan os.Signal) error { s <- syscall.SIGTERM; time.Sleep(time.Hour); return nil },
+			is:   sputnik.ErrTimeout, text: `block "c" (4 of 5): Init: signal terminated, then: block "c": abandoned`, took: 5 * time.Second,
+		},
 	}, func(t *testing.T, k kind) {
 		var j journal
 		signals := make(chan os.Signal, 1)
@@ -247,20 +263,25 @@ func TestG6StopsByWhateverComesFirst(t *testing.T) {
 	type kind struct {
 		stop func(f *flight, bc sputnik.BlockCommunicator, cancel context.CancelCauseFunc)
 		want string
-		err  bool
 	}
 	during(t, map[string]kind{
-		"signal": {stop: func(f *flight, _ sputnik.BlockCommunicator, _ context.CancelCauseFunc) { f.signals <- os.Interrupt },
-			want: "signal interrupt"},
-		"shoot-down": {stop: func(f *flight, _ sputnik.BlockCommunicator, _ context.CancelCauseFunc) { f.shootDown(); f.shootDown() },
-			want: "shoot-down"},
+		"signal": {
+			stop: func(f *flight, _ sputnik.BlockCommunicator, _ context.CancelCauseFunc) { f.signals <- os.Interrupt },
+			want: "signal interrupt",
+		},
+		"shoot-down": {
+			stop: func(f *flight, _ sputnik.BlockCommunicator, _ context.CancelCauseFunc) { f.shootDown(); f.shootDown() },
+			want: "shoot-down",
+		},
 		"finish message": {stop: func(_ *flight, bc sputnik.BlockCommunicator, _ context.CancelCauseFunc) {
 			initiator, ok := bc.Communicator(sputnik.InitiatorResponsibility)
 			assert.True(t, ok)
 			assert.True(t, initiator.Send(sputnik.FinishMsg()))
 		}, want: `finish message from block "a"`},
-		"context": {stop: func(_ *flight, _ sputnik.BlockCommunicator, cancel context.CancelCauseFunc) { cancel(errBoom) },
-			want: "context ended: boom"},
+		"context": {
+			stop: func(_ *flight, _ sputnik.BlockCommunicator, cancel context.CancelCauseFunc) { cancel(errBoom) },
+			want: "context ended: boom",
+		},
 	}, func(t *testing.T, k kind) {
 		var bc sputnik.BlockCommunicator
 		var seen error
@@ -421,14 +442,31 @@ func TestBlockOfRefusesWrongMethods(t *testing.T) {
 }
 
 func TestRegisterBlockFactoryPanicsOnMisuse(t *testing.T) {
-	make := idle("x").make
-	assert.Panics(t, func() { sputnik.RegisterBlockFactory("", make) })
+	factory := idle("x").make
+	assert.Panics(t, func() { sputnik.RegisterBlockFactory("", factory) })
 	assert.Panics(t, func() { sputnik.RegisterBlockFactory("x", nil) })
-	assert.Panics(t, func() { sputnik.RegisterBlockFactory(sputnik.DefaultFinisherName, make) })
+	assert.Panics(t, func() { sputnik.RegisterBlockFactory(sputnik.DefaultFinisherName, factory) })
 	_, err := sputnik.Factory("nobody")
 	require.ErrorContains(t, err, `"nobody"`)
 	copied := sputnik.DefaultFactories()
 	delete(copied, sputnik.DefaultFinisherName)
 	_, err = sputnik.Factory(sputnik.DefaultFinisherName)
 	require.NoError(t, err)
+}
+
+func TestG6LaunchFromOnMsgDoesNotWait(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var f *flight
+		var self sputnik.BlockCommunicator
+		f, err := newFlight(t, crew{idle("a", handle(&self), sputnik.WithOnMsg(func(sputnik.Msg) {
+			assert.ErrorIs(t, f.launch(), sputnik.ErrLaunched)
+		}))})
+		require.NoError(t, err)
+		f.start()
+		self.Send(sputnik.Msg{})
+		synctest.Wait()
+		began := time.Now()
+		require.NoError(t, f.land())
+		assert.Zero(t, time.Since(began))
+	})
 }

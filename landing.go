@@ -22,11 +22,15 @@ const (
 func (in *initiator) land(w *worker, failure error) error {
 	began := time.Now()
 	cause := in.why()
+	if failure == nil {
+		failure = cause
+	}
 	in.enter(StateFinishing)
 	in.events.emit(ProcessFinishing{now(), cause})
 	in.mu.Lock()
-	if !isClosed(in.hurried) {
-		in.deadline = began.Add(in.cfg.finishTimeout)
+	in.deadline = began.Add(in.cfg.finishTimeout)
+	if isClosed(in.hurried) {
+		in.deadline = began.Add(hurryGrace)
 	}
 	in.mu.Unlock()
 	if w == nil && in.cfg.finishDelay > 0 {
@@ -42,9 +46,9 @@ func (in *initiator) land(w *worker, failure error) error {
 	in.events.emit(ProcessFinished{now(), cause, err, time.Since(began)})
 	if fault := in.events.close(hurryGrace); fault != nil {
 		if fe, ok := errors.AsType[*FlightError](err); ok {
-			fe.Faults = append(fe.Faults, fault)
+			err = &FlightError{Cause: fe.Cause, Faults: append(slices.Clone(fe.Faults), fault)} // observers have the first
 		} else {
-			err = &FlightError{Cause: errors.Join(failure, cause), Faults: []error{fault}}
+			err = &FlightError{Cause: failure, Faults: []error{fault}}
 		}
 	}
 	return err
@@ -61,11 +65,11 @@ func (in *initiator) finish(u *unit, w *worker) {
 	tail := min(share/4, maxTail)
 	soft := began.Add(share - tail)
 	u.enter(StateFinishing)
-	in.events.emit(BlockFinishing{now(), u.desc, u.box.status().Depth})
+	in.events.emit(BlockFinishing{now(), u.desc, u.box.Stats().Depth})
 
-	drained := u.box.close()
+	drained := u.box.Close()
 	if !await(drained, began.Add(share/2), in.hurried) {
-		u.box.callOff()
+		u.box.CallOff()
 	}
 	u.cancel(in.why())
 	if w == nil && u.block.finish == nil {
@@ -85,7 +89,7 @@ func (in *initiator) finish(u *unit, w *worker) {
 	u.release() // before the time is up: a callback may hang in a Send that waits
 	if len(stuck) > 0 {
 		if isClosed(in.hurried) {
-			tail = min(tail, in.left()/2)
+			tail = min(share, in.left()/2)
 		}
 		stuck = awaitAll(callbacks, time.Now().Add(tail), nil)
 	}
@@ -120,8 +124,8 @@ func (u *unit) finish(w *worker) <-chan struct{} {
 
 // settle closes the block's books.
 func (u *unit) settle(stuck []string, took time.Duration) {
-	box := u.box.settle()
-	if left := box.Dead - u.box.drops(); left > 0 {
+	box := u.box.Settle()
+	if left := box.Dead - u.box.Dropped(); left > 0 {
 		u.fault(&UnhandledError{u.desc, left})
 		u.in.events.emit(MessagesLost{now(), u.desc, left, "left unhandled at the finish"})
 	}
@@ -132,7 +136,7 @@ func (u *unit) settle(stuck []string, took time.Duration) {
 		return
 	}
 	u.enter(StateFinished)
-	u.in.events.emit(BlockFinished{now(), u.desc, box, took})
+	u.in.events.emit(BlockFinished{now(), u.desc, MailboxStatus(box), took})
 }
 
 // abandon notes that the flight goes on without the block.
@@ -209,9 +213,7 @@ func (in *initiator) hurry(forced bool) {
 		return
 	}
 	in.forced = forced
-	if end := time.Now().Add(hurryGrace); !forced || in.deadline.IsZero() || end.Before(in.deadline) {
-		in.deadline = end
-	}
+	in.deadline = time.Now().Add(hurryGrace)
 	close(in.hurried)
 	cause := in.cause
 	in.mu.Unlock()
@@ -224,9 +226,6 @@ func (in *initiator) hurry(forced bool) {
 
 // verdict makes the error of the flight: the cause first, then block by block what went wrong (G8).
 func (in *initiator) verdict(cause, failure error) error {
-	if failure == nil {
-		failure = cause
-	}
 	var faults []error
 	if isClosed(in.hurried) {
 		faults = append(faults, in.hurryError())
@@ -234,14 +233,14 @@ func (in *initiator) verdict(cause, failure error) error {
 	for _, u := range slices.Backward(in.units) {
 		u.mu.Lock()
 		for _, f := range u.faults {
-			if f != failure && f != cause {
+			if f != failure && f != cause { //nolint:errorlint // this very one
 				faults = append(faults, f)
 			}
 		}
 		u.mu.Unlock()
 	}
-	_, early := failure.(*InitError)
-	_, failed := failure.(*BlockError)
+	_, early := failure.(*InitError)   //nolint:errorlint // a context's cause may wrap that of another flight
+	_, failed := failure.(*BlockError) //nolint:errorlint // likewise
 	switch {
 	case len(faults) > 0 || failed:
 		return &FlightError{Cause: failure, Faults: faults}

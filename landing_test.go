@@ -3,6 +3,8 @@ package sputnik_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"runtime"
 	"strings"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/sputnik-go/sputnik"
 )
@@ -212,7 +215,7 @@ func TestG7StacksAreThoseOfTheBlockOnly(t *testing.T) {
 func TestG7LaunchReturnsInTimeWhateverBlocksDo(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var c crew
-		for _, resp := range strings.Split("abcdefghijklmnopqrstuvwxyz", "") {
+		for resp := range strings.SplitSeq("abcdefghijklmnopqrstuvwxyz", "") {
 			c = append(c, idle(resp, sputnik.WithBlockFinishTimeout(20*time.Second),
 				sputnik.WithFinish(func(bool) { time.Sleep(never) })))
 		}
@@ -324,8 +327,10 @@ func TestG9SecondSignalEndsAHangingInit(t *testing.T) {
 		began := time.Now()
 		time.AfterFunc(time.Second, func() { signals <- os.Interrupt })
 		time.AfterFunc(2*time.Second, func() { signals <- os.Interrupt })
-		_, err := newFlight(t, crew{idle("a", sputnik.WithFinish(func(bool) { time.Sleep(never) })),
-			idle("b", sputnik.WithInit(func(sputnik.ConfFactory) error { time.Sleep(never); return nil }))},
+		_, err := newFlight(t, crew{
+			idle("a", sputnik.WithFinish(func(bool) { time.Sleep(never) })),
+			idle("b", sputnik.WithInit(func(sputnik.ConfFactory) error { time.Sleep(never); return nil })),
+		},
 			sputnik.WithSignals(signals))
 		require.ErrorIs(t, err, sputnik.ErrForced)
 		assert.LessOrEqual(t, time.Since(began), 3*time.Second)
@@ -343,31 +348,37 @@ func TestG9TheSignalsOfAnotherStopAreCountedFromThere(t *testing.T) {
 	})
 }
 
-// Outside of any bubble: goroutines are counted, real signals are sent.
 func TestG10NoGoroutineIsLeft(t *testing.T) {
-	before := 0
-	for i := range 20 {
-		if i == 1 { // the first one has started os/signal's own goroutine, for good
-			before = runtime.NumGoroutine()
+	bubble(t, func(t *testing.T) {
+		// runtime.NumGoroutine still counts those that are just ending.
+		goroutines := func() string {
+			buf := make([]byte, 1<<20)
+			return string(buf[:runtime.Stack(buf, true)])
 		}
-		var j journal
-		opts := crew{logging(&j, "a"), idle("b", sputnik.WithOnMsg(func(sputnik.Msg) {}))}.options()
-		sp, err := sputnik.NewSputnik(append(opts, sputnik.WithConnector(&plugIn{j: &j}, time.Millisecond),
-			sputnik.WithObserver(func(sputnik.Event) {}))...)
+		before := strings.Count(goroutines(), "synctest bubble")
+		for range 20 {
+			var j journal
+			f := takeOff(t, crew{logging(&j, "a"), receiver("b", &j, nil), sender("b", 10)},
+				sputnik.WithConnector(&plugIn{j: &j}, time.Second), sputnik.WithContext(t.Context()))
+			require.NoError(t, f.land())
+			synctest.Wait() // whoever can still end has ended
+			after := goroutines()
+			require.Equal(t, before, strings.Count(after, "synctest bubble"), after)
+		}
+	})
+}
+
+// With the system's signals, whose goroutine is left to goleak.
+func TestG10NoGoroutineIsLeftOutsideOfABubble(t *testing.T) {
+	for range 20 {
+		sp, err := sputnik.NewSputnik(crew{idle("a")}.options()...)
 		require.NoError(t, err)
 		launch, shootDown, err := sp.Prepare()
 		require.NoError(t, err)
 		go shootDown()
 		require.NoError(t, launch())
 	}
-	for range 1000 { // goroutines that have nothing left to do but to end
-		if runtime.NumGoroutine() <= before {
-			return
-		}
-		runtime.Gosched()
-	}
-	buf := make([]byte, 1<<16)
-	t.Fatalf("%d goroutines before, %d after:\n%s", before, runtime.NumGoroutine(), buf[:runtime.Stack(buf, true)])
+	goleak.VerifyNone(t)
 }
 
 func TestG11EveryCallbackIsGuarded(t *testing.T) {
@@ -472,5 +483,71 @@ func TestG11RunThatReturnsIsNoFailure(t *testing.T) {
 		synctest.Wait()
 		require.NoError(t, f.land())
 		assert.Equal(t, []string{"msg"}, j.all())
+	})
+}
+
+func TestG11ATypedNilErrorIsNamed(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := takeOff(t, crew{idle("a", sputnik.WithRunContext(func(context.Context, sputnik.BlockCommunicator) error {
+			var nothing *fs.PathError
+			return nothing
+		}))})
+		require.ErrorContains(t, f.landed(), `block "a": Run: a nil *fs.PathError was returned as an error`)
+	})
+}
+
+func TestG11RunErrorsThatHoldOthers(t *testing.T) {
+	within := &sputnik.AbandonedError{Block: sputnik.BlockDescriptor{Name: "within", Responsibility: "within"}}
+	type kind struct {
+		fail func(ctx context.Context) error
+		is   error
+	}
+	during(t, map[string]kind{
+		"of a flight within":         {func(context.Context) error { return fmt.Errorf("within: %w", within) }, sputnik.ErrTimeout},
+		"beside the context's own":   {func(ctx context.Context) error { return errors.Join(ctx.Err(), errBoom) }, errBoom},
+		"the context's own, wrapped": {func(ctx context.Context) error { return fmt.Errorf("read: %w", ctx.Err()) }, nil},
+		"its cause, twice":           {func(ctx context.Context) error { return errors.Join(context.Cause(ctx), ctx.Err()) }, nil},
+	}, func(t *testing.T, k kind) {
+		f := takeOff(t, crew{idle("a", sputnik.WithRunContext(func(ctx context.Context, _ sputnik.BlockCommunicator) error {
+			<-ctx.Done()
+			return k.fail(ctx)
+		}))})
+		err := f.land()
+		require.ErrorIs(t, err, k.is)
+		if k.is != nil {
+			var be *sputnik.BlockError
+			require.ErrorAs(t, err, &be)
+			assert.Equal(t, "a", be.Block.Responsibility)
+		}
+	})
+}
+
+func TestG9TwoSignalsBeforeALateLaunchLeaveTimeToFinish(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f, err := newFlight(t, crew{idle("a", sputnik.WithFinish(func(bool) { time.Sleep(50 * time.Millisecond) }))})
+		require.NoError(t, err)
+		f.signals <- os.Interrupt
+		time.Sleep(300 * time.Millisecond)
+		f.signals <- os.Interrupt
+		time.Sleep(10 * time.Second)
+		err = f.launch()
+		require.ErrorIs(t, err, sputnik.ErrForced)
+		require.NotErrorIs(t, err, sputnik.ErrTimeout)
+	})
+}
+
+func TestG9EveryBlockStillGetsSomeTime(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := takeOff(t, crew{
+			idle("first", sputnik.WithFinish(func(bool) { time.Sleep(200 * time.Millisecond) })),
+			idle("hung", sputnik.WithFinish(func(bool) { time.Sleep(time.Hour) })),
+		})
+		f.signals <- os.Interrupt
+		time.Sleep(300 * time.Millisecond)
+		f.signals <- nil // whatever it is, it is a signal
+		err := f.landed()
+		require.ErrorIs(t, err, sputnik.ErrForced)
+		assert.NotContains(t, err.Error(), `"first": abandoned`)
+		time.Sleep(2 * time.Hour)
 	})
 }

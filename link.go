@@ -14,7 +14,7 @@ type link struct {
 	opened  bool // Run was started
 	closed  bool
 	busy    bool          // a goroutine works on it, or is going to
-	calling string        // the callback in progress
+	calling bool          // a callback is in progress
 	idle    chan struct{} // closed when not busy
 }
 
@@ -46,7 +46,7 @@ func (l *link) close() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true
-	if l.calling == "" {
+	if !l.calling {
 		l.rest()
 	}
 	return l.idle
@@ -74,7 +74,7 @@ func (l *link) rest() {
 
 func (l *link) resume() {
 	if l.unit.block.serial {
-		l.unit.box.kick()
+		l.unit.box.Kick()
 	} else {
 		go l.deliver()
 	}
@@ -94,7 +94,7 @@ func (l *link) deliver() {
 				l.unit.fail(name, err)
 			}
 			l.mu.Lock()
-			l.calling = ""
+			l.calling = false
 			l.mu.Unlock()
 			if isGoexit(err) { // this goroutine ends, what is left to tell needs another
 				l.resume()
@@ -114,8 +114,8 @@ func (l *link) next() (string, func() error) {
 	b := l.unit.block
 	if l.told != 0 {
 		l.told = 0
-		l.calling = "OnServerDisconnect"
-		return l.calling, func() error {
+		l.calling = true
+		return "OnServerDisconnect", func() error {
 			if b.onDisconnect != nil {
 				b.onDisconnect()
 			}
@@ -123,19 +123,12 @@ func (l *link) next() (string, func() error) {
 		}
 	}
 	l.told = l.want
-	l.calling = "OnServerConnect"
+	l.calling = true
 	conn := l.conn
-	return l.calling, func() error {
+	return "OnServerConnect", func() error {
 		if b.onConnect != nil {
 			b.onConnect(conn)
 		}
 		return nil
 	}
-}
-
-// inCall names the callback in progress, if any.
-func (l *link) inCall() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.calling
 }

@@ -87,19 +87,25 @@ func TestG12SequentialFIFOForEachSenderOnOneGoroutine(t *testing.T) {
 
 func TestG12NothingBeforeRun(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		var ran atomic.Bool
-		f := takeOff(t, crew{idle("a",
-			sputnik.WithAttach(func(bc sputnik.BlockCommunicator) {
-				assert.True(t, bc.Send(sputnik.Msg{}))
-				time.Sleep(time.Second)
-			}),
-			sputnik.WithRunContext(func(ctx context.Context, bc sputnik.BlockCommunicator) error {
-				ran.Store(true)
-				return untilDone(ctx, bc)
-			}),
-			sputnik.WithOnMsg(func(sputnik.Msg) { assert.True(t, ran.Load()) }))})
+		var bc sputnik.BlockCommunicator
+		var launched atomic.Bool
+		running := func(sputnik.Msg) {
+			assert.True(t, launched.Load())
+			s, _ := sputnik.StatusOf(bc)
+			for _, b := range s.Blocks {
+				assert.Equal(t, sputnik.StateRunning, b.State, "every Run was started")
+			}
+		}
+		f, err := newFlight(t, crew{idle("a", handle(&bc), sputnik.WithOnMsg(running)), idle("b", sputnik.WithOnMsg(running))})
+		require.NoError(t, err)
+		assert.True(t, to(t, bc, "a").Send(sputnik.Msg{}))
+		assert.True(t, to(t, bc, "b").Send(sputnik.Msg{}))
+		time.Sleep(time.Hour)
+		launched.Store(true)
+		f.start()
 		require.NoError(t, f.land())
 		assert.Equal(t, uint64(1), f.block("a").Mailbox.Handled)
+		assert.Equal(t, uint64(1), f.block("b").Mailbox.Handled)
 	})
 }
 
@@ -149,12 +155,21 @@ func TestG13AccountingBalances(t *testing.T) {
 		box  sputnik.MailboxStatus
 	}
 	during(t, map[string]kind{
-		"unbounded": {nil, []string{"0", "1", "2", "3", "4"},
-			sputnik.MailboxStatus{HighWater: 5, Accepted: 5, Handled: 5}},
-		"reject": {[]sputnik.BlockOption{sputnik.WithMailbox(2, sputnik.Reject)}, []string{"0", "1", "2"},
-			sputnik.MailboxStatus{HighWater: 3, Capacity: 2, Accepted: 3, Handled: 3, Rejected: 2}},
-		"drop oldest": {[]sputnik.BlockOption{sputnik.WithMailbox(2, sputnik.DropOldest)}, []string{"0", "3", "4"},
-			sputnik.MailboxStatus{HighWater: 3, Capacity: 2, Accepted: 5, Handled: 3, Dead: 2}},
+		"unbounded": {
+			nil,
+			[]string{"0", "1", "2", "3", "4"},
+			sputnik.MailboxStatus{HighWater: 5, Accepted: 5, Handled: 5},
+		},
+		"reject": {
+			[]sputnik.BlockOption{sputnik.WithMailbox(2, sputnik.Reject)},
+			[]string{"0", "1", "2"},
+			sputnik.MailboxStatus{HighWater: 3, Capacity: 2, Accepted: 3, Handled: 3, Rejected: 2},
+		},
+		"drop oldest": {
+			[]sputnik.BlockOption{sputnik.WithMailbox(2, sputnik.DropOldest)},
+			[]string{"0", "3", "4"},
+			sputnik.MailboxStatus{HighWater: 3, Capacity: 2, Accepted: 5, Handled: 3, Dead: 2},
+		},
 	}, func(t *testing.T, k kind) {
 		var j journal
 		var bc sputnik.BlockCommunicator
@@ -388,8 +403,7 @@ func TestG13ManySendersAgainstClose(t *testing.T) {
 			}
 			go shootDown()
 			err = launch()
-			var ue *sputnik.UnhandledError
-			if !errors.As(err, &ue) { // shot down before the launch: nobody was there to handle
+			if _, ok := errors.AsType[*sputnik.UnhandledError](err); !ok { // shot down before the launch: nobody was there to handle
 				require.NoError(t, err)
 			}
 			wg.Wait()
@@ -400,4 +414,23 @@ func TestG13ManySendersAgainstClose(t *testing.T) {
 			assert.Equal(t, got.Accepted, got.Handled+got.Dead)
 		})
 	}
+}
+
+func TestWaitDoesNotWaitBeforeTheLaunch(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		began := time.Now()
+		f, err := newFlight(t, crew{
+			idle("sink", sputnik.WithMailbox(1, sputnik.Wait), sputnik.WithOnMsg(func(sputnik.Msg) {})),
+			idle("source", sputnik.WithAttach(func(bc sputnik.BlockCommunicator) {
+				for range 3 {
+					assert.True(t, to(t, bc, "sink").Send(sputnik.Msg{}))
+				}
+			})),
+		})
+		require.NoError(t, err)
+		assert.Zero(t, time.Since(began))
+		f.start()
+		require.NoError(t, f.land())
+		assert.Equal(t, uint64(3), f.block("sink").Mailbox.Handled)
+	})
 }

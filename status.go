@@ -52,18 +52,6 @@ type BlockStatus struct {
 	LastError error
 }
 
-// MailboxStatus is a snapshot of a block's mailbox. Once the block is finished or abandoned the figures balance:
-// everything sent is Handled, Rejected or Dead (G13).
-type MailboxStatus struct {
-	Depth     int    // accepted and not handled yet, the message in OnMsg included
-	HighWater int    // the largest Depth; for an unbounded mailbox, sampled as its storage grows
-	Capacity  int    // waiting messages at most; 0 is unbounded
-	Accepted  uint64 // Send was true
-	Handled   uint64 // OnMsg came back
-	Rejected  uint64 // Send was false
-	Dead      uint64 // accepted, but dropped or left unhandled
-}
-
 // ConnectionStatus is a snapshot of the connection to the server.
 type ConnectionStatus struct {
 	State     State

@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"log/slog"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -207,5 +208,36 @@ func TestObserversCannotHoldUpTheEngine(t *testing.T) {
 		for range 20 {
 			time.Sleep(2 * never)
 		}
+	})
+}
+
+func TestAllObserversGetAllEvents(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		n := 0
+		f := takeOff(t, crew{idle("a")}, sputnik.WithObserver(func(e sputnik.Event) {
+			if _, ok := e.(sputnik.ProcessRunning); ok {
+				runtime.Goexit()
+			}
+		}), sputnik.WithObserver(func(sputnik.Event) { n++ }))
+		require.ErrorIs(t, f.land(), sputnik.ErrGoexit)
+		assert.Len(t, eventsOf[sputnik.Event](f), n)
+	})
+}
+
+// An error may be anybody's code: nothing is locked while it is put in words.
+type rebel struct{ f **flight }
+
+func (e rebel) Error() string { (*e.f).shootDown(); return "boom" }
+
+func TestErrorsMayCallBack(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var f *flight
+		f, err := newFlight(t, crew{idle("a", sputnik.WithRunContext(func(context.Context, sputnik.BlockCommunicator) error {
+			return rebel{&f}
+		}))}, sputnik.WithConnector(&plugIn{j: new(journal), connect: func(int) error { return rebel{&f} }}, 0))
+		require.NoError(t, err)
+		f.start()
+		assert.Contains(t, f.sp.Status().Reason, "boom")
+		require.ErrorContains(t, f.landed(), "boom")
 	})
 }

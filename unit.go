@@ -2,11 +2,13 @@ package sputnik
 
 import (
 	"context"
-	"errors"
 	"runtime/pprof"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/sputnik-go/sputnik/internal/mailbox"
 )
 
 // unit is one block in flight: its descriptor, its callbacks, its mailbox, its link to the connection.
@@ -16,7 +18,7 @@ type unit struct {
 	block    *Block
 	position int // in the order of initialisation, from 1
 
-	box     mailbox
+	box     mailbox.Box
 	link    *link           // nil where the block has no connection callbacks
 	dropped atomic.Uint64   // by a full mailbox, not yet told to observers
 	ctx     context.Context // carries the labels; ends with the block's finish
@@ -42,14 +44,11 @@ func newUnit(in *initiator, d BlockDescriptor, b *Block, position int) *unit {
 	}
 	u.ctx, u.cancel = context.WithCancelCause(labelled(in.base, in.id, d.Responsibility))
 	u.release = sync.OnceFunc(func() {
-		u.box.close()
-		u.box.callOff()
+		u.box.Close()
+		u.box.CallOff()
 		close(u.quit)
 	})
-	u.box.init(b.capacity, b.overflow, u.consume)
-	if b.overflow == DropOldest {
-		u.box.lost = u.drop
-	}
+	u.box.Init(b.capacity, mailbox.Overflow(b.overflow), u.consume, u.drop)
 	if b.linked() {
 		u.link = newLink(u)
 	}
@@ -65,8 +64,7 @@ func (u *unit) enter(s State) {
 	u.mu.Unlock()
 }
 
-// start starts Run on a goroutine of its own, and calls begun there before Run is entered (G3). Messages and
-// connection news are let through at the same moment (G12, G16).
+// start starts Run on a goroutine of its own, and calls begun there before Run is entered (G3).
 func (u *unit) start(begun func()) {
 	go func() {
 		defer close(u.ran)
@@ -74,14 +72,14 @@ func (u *unit) start(begun func()) {
 		guard(func() error {
 			u.enter(StateRunning)
 			u.in.events.emit(BlockRunning{now(), u.desc})
-			u.box.open()
-			if u.link != nil {
-				u.link.open()
-			}
 			begun()
 			bc := &communicator{from: u, to: u}
 			if u.block.runContext != nil {
-				return u.block.runContext(u.ctx, bc)
+				err := u.block.runContext(u.ctx, bc)
+				if u.ctx.Err() != nil && isOnly(err, u.ctx.Err(), context.Cause(u.ctx)) {
+					return nil
+				}
+				return err
 			}
 			u.block.run(bc)
 			return nil
@@ -90,15 +88,28 @@ func (u *unit) start(begun func()) {
 }
 
 func (u *unit) runReturned(err error) {
-	if err == nil || u.ctx.Err() != nil && (errors.Is(err, u.ctx.Err()) || errors.Is(err, context.Cause(u.ctx))) {
+	if err == nil {
 		return
 	}
-	if hung, ok := errors.AsType[*AbandonedError](err); ok {
+	if hung, ok := err.(*AbandonedError); ok && hung.Block == u.desc { //nolint:errorlint // not one of a flight within
 		u.abandon(hung)
 		return
 	}
 	u.fail("Run", err)
 	u.cancel(err) // what else the block has started need not wait for the finish
+}
+
+// isOnly tells whether err is, or wraps, one of the expected errors, and nothing else beside it.
+func isOnly(err error, expected ...error) bool {
+	switch w := err.(type) { //nolint:errorlint // this is the unwrapping
+	case interface{ Unwrap() []error }:
+		return !slices.ContainsFunc(w.Unwrap(), func(e error) bool { return !isOnly(e, expected...) })
+	case interface{ Unwrap() error }:
+		if isOnly(w.Unwrap(), expected...) {
+			return true
+		}
+	}
+	return slices.Contains(expected, err)
 }
 
 // fail notes that a callback failed, which stops the process (G11).
@@ -124,8 +135,8 @@ func (u *unit) fault(err error) {
 }
 
 // drop is told by the mailbox of each message that DropOldest takes away.
-func (u *unit) drop(n uint64) {
-	if u.dropped.Add(n) == n {
+func (u *unit) drop() {
+	if u.dropped.Add(1) == 1 {
 		u.in.events.emit(dropMark{now(), u})
 	}
 }
@@ -133,14 +144,14 @@ func (u *unit) drop(n uint64) {
 // consume is the goroutine that calls OnMsg, and the connection callbacks of a serial block. One
 // guard serves many messages; after a panic it goes on with the next one (the process is finishing
 // by then, but what was accepted is still handled).
-func (u *unit) consume(m Msg) {
+func (u *unit) consume(m mailbox.Msg) {
 	u.label()
 	for !u.consumeGuarded(m) {
 		m = nil
 	}
 }
 
-func (u *unit) consumeGuarded(m Msg) (over bool) {
+func (u *unit) consumeGuarded(m mailbox.Msg) (over bool) {
 	inMsg, returned := false, false
 	defer func() {
 		if returned {
@@ -148,7 +159,7 @@ func (u *unit) consumeGuarded(m Msg) (over bool) {
 		}
 		err := caught(recover())
 		if inMsg {
-			u.box.handled.Add(1)
+			u.box.Handled()
 			u.fail("OnMsg", err)
 		}
 		if isGoexit(err) {
@@ -156,19 +167,16 @@ func (u *unit) consumeGuarded(m Msg) (over bool) {
 		}
 	}()
 	for more := true; more; {
-		if u.box.news.Load() {
-			u.box.news.Store(false)
-			if u.link != nil {
-				u.link.deliver()
-			}
+		if u.box.TakeNews() {
+			u.link.deliver()
 		}
 		if m != nil {
 			inMsg = true
 			u.block.onMsg(m)
 			inMsg = false
-			u.box.handled.Add(1)
+			u.box.Handled()
 		}
-		m, more = u.box.next()
+		m, more = u.box.Next()
 	}
 	returned = true
 	return true
@@ -181,6 +189,6 @@ func (u *unit) status() BlockStatus {
 		s.LastError = u.faults[n-1]
 	}
 	u.mu.Unlock()
-	s.Mailbox = u.box.status()
+	s.Mailbox = MailboxStatus(u.box.Stats())
 	return s
 }

@@ -25,17 +25,15 @@ type chunk[T any] struct {
 // Len returns the number of items.
 func (q *Queue[T]) Len() int { return q.size }
 
-// Push appends an item and tells whether a chunk had to be added.
-func (q *Queue[T]) Push(item T) (grown bool) {
+// Push appends an item.
+func (q *Queue[T]) Push(item T) {
 	t := q.tail
 	if t == nil || t.w == len(t.items) {
 		t = q.grow()
-		grown = true
 	}
 	t.items[t.w] = item
 	t.w++
 	q.size++
-	return grown
 }
 
 func (q *Queue[T]) grow() *chunk[T] {

@@ -1,0 +1,361 @@
+// Package mailbox is the queue in front of a block's OnMsg.
+package mailbox
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/sputnik-go/sputnik/internal/fifo"
+)
+
+// Msg is a message. A nil one has a meaning of its own here.
+type Msg = map[string]any
+
+// Overflow says what becomes of a message that finds a bounded box full.
+type Overflow uint8
+
+// The overflow policies.
+const (
+	Reject Overflow = iota + 1
+	DropOldest
+	Wait
+)
+
+// Stats is a snapshot. After Settle, everything sent is Handled, Rejected or Dead.
+type Stats struct {
+	Depth     int
+	HighWater int
+	Capacity  int
+	Accepted  uint64
+	Handled   uint64
+	Rejected  uint64
+	Dead      uint64
+}
+
+// Box is a queue with any number of senders and one consumer goroutine.
+//
+// Messages lie in a chain of chunks. The consumer takes the whole chain under one lock and works it
+// off without; a consumer that found nothing parks, and gets the next message inside its wake-up. The
+// consumer goroutine starts with the first message, not before (an idle block costs none), and
+// not before Open.
+//
+// A bounded mailbox is consumed one by one, so that the bound and DropOldest are exact.
+type Box struct {
+	capacity int
+	overflow Overflow
+	consume  func(first Msg) // body of the consumer goroutine
+	lost     func()
+	handled  atomic.Uint64 // OnMsg came back, one way or another
+	off      atomic.Bool   // called off: the consumer stops before the next message
+	news     atomic.Bool   // something other than messages waits for the consumer
+	wake     chan Msg      // 1 slot; nil means: look around
+
+	mu       sync.Mutex
+	opened   bool // Run was started
+	closed   bool // nothing more is accepted
+	running  bool // a consumer goroutine exists
+	parked   bool // and waits on wake
+	chain    fifo.Queue[Msg]
+	waiters  []*waiter     // senders held by Wait, in order
+	drained  chan struct{} // made by Close; closed when the consumer is gone, or was never needed
+	final    *Stats
+	accepted uint64
+	rejected uint64
+	dropped  uint64 // by DropOldest
+	high     int
+
+	batch fifo.Queue[Msg] // the consumer's own
+}
+
+type waiter struct {
+	msg   Msg
+	taken chan bool // 1 slot: true when msg was accepted
+}
+
+// Init makes a box usable. A capacity of 0 is unbounded. consume is the body of the consumer goroutine: it handles first,
+// if that isn't nil, and then what Next returns. lost is told of each message that DropOldest drops.
+func (b *Box) Init(capacity int, overflow Overflow, consume func(first Msg), lost func()) {
+	b.capacity, b.overflow, b.consume, b.lost = capacity, overflow, consume, lost
+	b.wake = make(chan Msg, 1)
+}
+
+// Send hands m over and tells whether it was accepted. quit ends the waiting of the overflow policy
+// Wait; a nil quit means that the sender must not wait.
+func (b *Box) Send(m Msg, quit <-chan struct{}) bool {
+	b.mu.Lock()
+	switch {
+	case b.closed:
+		b.rejected++
+		b.mu.Unlock()
+		return false
+	case b.parked:
+		b.parked = false
+		b.accepted++
+		b.high = max(b.high, 1)
+		b.mu.Unlock()
+		b.wake <- m
+		return true
+	case b.opened && !b.running:
+		b.running = true
+		b.accepted++
+		b.high = max(b.high, 1)
+		b.mu.Unlock()
+		go b.consume(m)
+		return true
+	case b.capacity > 0 && b.chain.Len() >= b.capacity:
+		return b.sendToFull(m, quit) // unlocks
+	}
+	b.push(m)
+	b.mu.Unlock()
+	return true
+}
+
+// sendToFull applies the overflow policy. It is called with the lock held, and releases it.
+func (b *Box) sendToFull(m Msg, quit <-chan struct{}) bool {
+	switch {
+	case b.overflow == Reject:
+		b.rejected++
+		b.mu.Unlock()
+		return false
+	case b.overflow == DropOldest:
+		b.chain.Pop()
+		b.dropped++
+		b.push(m)
+		b.mu.Unlock()
+		b.lost()
+		return true
+	case quit == nil:
+		b.push(m)
+		b.mu.Unlock()
+		return true
+	}
+	w := &waiter{msg: m, taken: make(chan bool, 1)}
+	b.waiters = append(b.waiters, w)
+	b.mu.Unlock()
+
+	select {
+	case ok := <-w.taken:
+		return ok
+	case <-quit:
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if i := slices.Index(b.waiters, w); i >= 0 {
+		b.waiters = slices.Delete(b.waiters, i, i+1)
+		b.rejected++
+		return false
+	}
+	return <-w.taken // decided before the lock was ours
+}
+
+// push appends to the chain. Called with the lock held.
+func (b *Box) push(m Msg) {
+	b.accepted++
+	b.chain.Push(m)
+	if b.chain.Len() >= b.high { // else the consumer's counter is too dear for each message
+		b.high = max(b.high, b.depth())
+	}
+}
+
+// Refuse counts a message that could not even be tried.
+func (b *Box) Refuse() {
+	b.mu.Lock()
+	b.rejected++
+	b.mu.Unlock()
+}
+
+// Next returns the consumer's next message. It parks when there is none. A nil message means: look for
+// news, then come again. It returns false when the consumer has to end: called off, or closed and empty.
+func (b *Box) Next() (Msg, bool) {
+	if b.off.Load() {
+		return nil, b.retire()
+	}
+	if b.news.Load() {
+		return nil, true
+	}
+	if b.batch.Len() > 0 {
+		return b.batch.Pop(), true
+	}
+	b.mu.Lock()
+	switch {
+	case b.news.Load(): // checked again under the lock that Kick takes
+	case b.chain.Len() > 0 && b.capacity > 0:
+		m := b.chain.Pop()
+		b.admit()
+		b.mu.Unlock()
+		return m, true
+	case b.chain.Len() > 0:
+		b.high = max(b.high, b.chain.Len())
+		b.batch, b.chain = b.chain, b.batch
+		b.mu.Unlock()
+		return b.batch.Pop(), true
+	case b.closed:
+		b.mu.Unlock()
+		return nil, b.retire()
+	default:
+		b.parked = true
+		b.mu.Unlock()
+		return <-b.wake, true
+	}
+	b.mu.Unlock()
+	return nil, true
+}
+
+// retire notes that the consumer ends, unless news came meanwhile.
+// It returns whether the consumer has to go on.
+func (b *Box) retire() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.news.Load() {
+		return true
+	}
+	b.running = false
+	if b.drained != nil && !isClosed(b.drained) {
+		close(b.drained)
+	}
+	return false
+}
+
+// admit gives the room just made to the sender that waits longest. Called with the lock held.
+func (b *Box) admit() {
+	if len(b.waiters) == 0 || b.chain.Len() >= b.capacity {
+		return
+	}
+	w := b.waiters[0]
+	b.waiters = slices.Delete(b.waiters, 0, 1)
+	b.push(w.msg)
+	w.taken <- true
+}
+
+// Handled counts a message that Next returned, or that consume was called with.
+func (b *Box) Handled() { b.handled.Add(1) }
+
+// TakeNews tells the consumer once after each Kick that there is news.
+func (b *Box) TakeNews() bool { return b.news.Load() && b.news.CompareAndSwap(true, false) }
+
+// Kick makes sure that the consumer learns of news soon, ahead of the messages that wait.
+func (b *Box) Kick() {
+	b.news.Store(true)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.rouse()
+}
+
+// rouse starts or wakes the consumer. Called with the lock held.
+func (b *Box) rouse() {
+	switch {
+	case !b.opened:
+	case b.parked:
+		b.parked = false
+		b.wake <- nil
+	case !b.running:
+		b.running = true
+		go b.consume(nil)
+	}
+}
+
+// Open lets the consumer work.
+func (b *Box) Open() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.opened = true
+	if b.chain.Len() > 0 || b.news.Load() {
+		b.rouse() // under the same lock: a new message must not come before those that wait
+	}
+}
+
+// Close refuses all further messages and frees the senders that wait. The returned channel is closed
+// when everything accepted was handled, or at once where nobody will (the box was never opened).
+func (b *Box) Close() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return b.drained
+	}
+	b.closed = true
+	b.drained = make(chan struct{})
+	for _, w := range b.waiters {
+		b.rejected++
+		w.taken <- false
+	}
+	b.waiters = nil
+	switch {
+	case !b.running:
+		close(b.drained)
+	case b.parked:
+		b.parked = false
+		b.wake <- nil
+	}
+	return b.drained
+}
+
+// CallOff makes the consumer stop before the next message.
+func (b *Box) CallOff() {
+	b.off.Store(true)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.parked {
+		b.parked = false
+		b.wake <- nil
+	}
+}
+
+// Settle ends the accounting: what was accepted and not handled by now is dead.
+func (b *Box) Settle() Stats {
+	b.CallOff()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.final == nil {
+		s := b.stats()
+		s.Dead = s.Accepted - s.Handled
+		s.Depth = 0
+		b.final = &s
+	}
+	return *b.final
+}
+
+// Dropped counts what DropOldest took away.
+func (b *Box) Dropped() uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.dropped
+}
+
+// Stats returns a snapshot.
+func (b *Box) Stats() Stats {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.stats()
+}
+
+func (b *Box) stats() Stats {
+	if b.final != nil {
+		s := *b.final
+		s.Rejected = b.rejected // Send still says no, and still counts
+		return s
+	}
+	depth := b.depth()
+	b.high = max(b.high, depth)
+	return Stats{
+		Depth:     depth,
+		HighWater: b.high,
+		Capacity:  b.capacity,
+		Accepted:  b.accepted,
+		Handled:   b.handled.Load(),
+		Rejected:  b.rejected,
+		Dead:      b.dropped,
+	}
+}
+
+// depth is the number of messages accepted and not yet handled. Called with the lock held.
+func (b *Box) depth() int { return int(b.accepted - b.dropped - b.handled.Load()) }
+
+func isClosed(ch <-chan struct{}) bool {
+	select {
+	case <-ch:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,213 @@
+package mailbox
+
+import (
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// model is what a box should be: a plain slice, and a consumer that takes one message each time it is let.
+type model struct {
+	capacity int
+	overflow Overflow
+	inside   bool // a message is being handled
+	queue    []int
+	waiting  []int // senders held by Wait
+	handled  []int
+	accepted uint64
+	rejected uint64
+	dropped  uint64
+}
+
+func (m *model) take() {
+	if !m.inside && len(m.queue) > 0 {
+		m.inside = true
+		m.handled = append(m.handled, m.queue[0])
+		m.queue = m.queue[1:]
+	}
+	for len(m.waiting) > 0 && len(m.queue) < m.capacity {
+		m.queue = append(m.queue, m.waiting[0])
+		m.waiting = m.waiting[1:]
+		m.accepted++
+	}
+}
+
+func (m *model) send(n int) {
+	full := m.capacity > 0 && len(m.queue) >= m.capacity
+	switch {
+	case full && m.overflow == Reject:
+		m.rejected++
+		return
+	case full && m.overflow == Wait:
+		m.waiting = append(m.waiting, n)
+		return
+	case full:
+		m.queue = m.queue[1:]
+		m.dropped++
+	}
+	m.accepted++
+	m.queue = append(m.queue, n)
+	m.take()
+}
+
+// Whatever is sent, handled and closed, in whatever order, a box does what the slice does.
+func TestABoxIsASlice(t *testing.T) {
+	for seed := range uint64(500) {
+		synctest.Test(t, func(t *testing.T) {
+			r := rand.New(rand.NewPCG(seed, 1))
+			m := model{capacity: r.IntN(4), overflow: Overflow(1 + r.IntN(3))}
+			var b Box
+			var handled []int
+			gate := make(chan struct{})
+			b.Init(m.capacity, m.overflow, func(msg Msg) {
+				for more := true; more; msg, more = b.Next() {
+					b.TakeNews()
+					if msg == nil {
+						continue
+					}
+					handled = append(handled, msg["n"].(int))
+					<-gate
+					b.Handled()
+				}
+			}, func() {})
+			early := r.IntN(3) // so many are sent before the box is open
+			opened := false
+			for n := range 60 {
+				if n == early {
+					b.Open()
+					opened = true
+					synctest.Wait()
+					m.take()
+				}
+				switch op := r.IntN(10); {
+				case op < 6:
+					go b.Send(Msg{"n": n}, make(chan struct{}))
+					synctest.Wait()
+					if opened {
+						m.send(n)
+					} else { // nobody takes, so only the queue changes
+						m.inside = true
+						m.send(n)
+						m.inside = false
+					}
+				case op < 9 && m.inside:
+					gate <- struct{}{}
+					synctest.Wait()
+					m.inside = false
+					m.take()
+				case op == 9:
+					b.Kick()
+					synctest.Wait()
+				}
+				s := b.Stats()
+				require.Equal(t, m.handled, handled, "seed %d", seed)
+				require.Equal(t, []uint64{m.accepted, m.rejected, m.dropped}, []uint64{s.Accepted, s.Rejected, s.Dead}, "seed %d", seed)
+				depth := len(m.queue)
+				if m.inside {
+					depth++
+				}
+				require.Equal(t, depth, s.Depth, "seed %d", seed)
+			}
+			if !opened {
+				b.Open()
+			}
+			drained := b.Close()
+			close(gate)
+			<-drained
+			s := b.Settle()
+			require.Equal(t, append(m.handled, m.queue...), handled, "seed %d", seed)
+			require.Equal(t, m.rejected+uint64(len(m.waiting)), s.Rejected)
+			require.Equal(t, s.Accepted, s.Handled+s.Dead)
+			synctest.Wait()
+		})
+	}
+}
+
+// Hundreds of senders against close: what was accepted is handled, once, in the order of its sender.
+func TestSendersAgainstClose(t *testing.T) {
+	for _, c := range []struct {
+		capacity int
+		overflow Overflow
+	}{{0, 0}, {3, Reject}, {3, DropOldest}, {3, Wait}} {
+		for range 20 {
+			var b Box
+			next := make([]int, 300)
+			var handled, accepted, rejected, dropped atomic.Uint64
+			b.Init(c.capacity, c.overflow, func(msg Msg) {
+				for more := true; more; msg, more = b.Next() {
+					b.TakeNews()
+					if msg == nil {
+						continue
+					}
+					sender, n := msg["sender"].(int), msg["n"].(int)
+					if n < next[sender] {
+						t.Errorf("sender %d: %d after %d", sender, n, next[sender])
+					}
+					next[sender] = n + 1
+					handled.Add(1)
+					b.Handled()
+				}
+			}, func() { dropped.Add(1) })
+			b.Open()
+			var senders sync.WaitGroup
+			quit := make(chan struct{})
+			for sender := range next {
+				senders.Go(func() {
+					for n := range 30 {
+						if b.Send(Msg{"sender": sender, "n": n}, quit) {
+							accepted.Add(1)
+						} else {
+							rejected.Add(1)
+						}
+					}
+				})
+			}
+			for accepted.Load()+rejected.Load() < 4000 {
+				b.Kick()
+			}
+			<-b.Close()
+			close(quit)
+			senders.Wait()
+			s := b.Settle()
+			require.Equal(t, accepted.Load(), s.Accepted)
+			require.Equal(t, rejected.Load(), s.Rejected)
+			require.Equal(t, handled.Load(), s.Handled)
+			require.Equal(t, dropped.Load(), s.Dead)
+			require.Equal(t, s.Accepted, s.Handled+s.Dead)
+		}
+	}
+}
+
+func TestCallOffStopsBeforeTheNextMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b Box
+		gate := make(chan struct{})
+		handled := 0
+		b.Init(0, 0, func(Msg) {
+			for more := true; more; _, more = b.Next() {
+				handled++
+				<-gate
+				b.Handled()
+			}
+		}, nil)
+		b.Open()
+		for range 5 {
+			require.True(t, b.Send(Msg{}, nil))
+			synctest.Wait()
+		}
+		drained := b.Close()
+		b.CallOff()
+		close(gate)
+		<-drained
+		require.Equal(t, 1, handled)
+		require.False(t, b.Send(Msg{}, nil))
+		require.Equal(t, Stats{HighWater: 5, Accepted: 5, Handled: 1, Dead: 4, Rejected: 1}, b.Settle())
+	})
+}

@@ -1,3 +1,0 @@
-package sputnik
-
-func confFor(cf ConfFactory, d BlockDescriptor) ConfFactory { return cf }

@@ -58,7 +58,7 @@ tidycheck: ## fail where a go.mod or go.sum isn't tidy, changing nothing
 	@set -e; for m in $(MODULES); do echo "$$m"; (cd $$m && GOWORK=off go mod tidy -diff); done
 
 .PHONY: fuzz
-fuzz: ## run every fuzz target for FUZZTIME (5s)
+fuzz: ## run every fuzz target for FUZZTIME (100000x)
 	bash .ci/run fuzz
 
 .PHONY: examples

@@ -200,47 +200,28 @@ func BlockOf(impl any, opts ...BlockOption) *Block {
 }
 
 func (b *Block) adopt(impl any) {
-	type (
-		initer    interface{ Init(cf ConfFactory) error }
-		runner    interface{ Run(bc BlockCommunicator) }
-		ctxRunner interface {
-			Run(ctx context.Context, bc BlockCommunicator) error
-		}
-		finisher     interface{ Finish(init bool) }
-		attacher     interface{ Attach(bc BlockCommunicator) }
-		connecter    interface{ OnServerConnect(conn ServerConnection) }
-		disconnecter interface{ OnServerDisconnect() }
-		receiver     interface{ OnMsg(msg Msg) }
-	)
-	adopted := func(name string, ok bool) bool {
-		if _, has := reflect.TypeOf(impl).MethodByName(name); has && !ok {
-			b.fault("BlockOf: method %s of %T has another signature than a block's %s", name, impl, name)
-		}
-		return ok
+	type ctxRunner interface {
+		Run(ctx context.Context, bc BlockCommunicator) error
 	}
-	if x, ok := impl.(initer); adopted("Init", ok) {
-		b.init = x.Init
-	}
-	plain, isPlain := impl.(runner)
+	adopt(b, impl, "Init", func(x interface{ Init(cf ConfFactory) error }) { b.init = x.Init })
 	if x, ok := impl.(ctxRunner); ok {
 		b.runContext = x.Run
-	} else if adopted("Run", isPlain) {
-		b.run = plain.Run
+	} else {
+		adopt(b, impl, "Run", func(x interface{ Run(bc BlockCommunicator) }) { b.run = x.Run })
 	}
-	if x, ok := impl.(finisher); adopted("Finish", ok) {
-		b.finish = x.Finish
-	}
-	if x, ok := impl.(attacher); adopted("Attach", ok) {
-		b.attach = x.Attach
-	}
-	if x, ok := impl.(connecter); adopted("OnServerConnect", ok) {
-		b.onConnect = x.OnServerConnect
-	}
-	if x, ok := impl.(disconnecter); adopted("OnServerDisconnect", ok) {
-		b.onDisconnect = x.OnServerDisconnect
-	}
-	if x, ok := impl.(receiver); adopted("OnMsg", ok) {
-		b.onMsg = x.OnMsg
+	adopt(b, impl, "Finish", func(x interface{ Finish(init bool) }) { b.finish = x.Finish })
+	adopt(b, impl, "Attach", func(x interface{ Attach(bc BlockCommunicator) }) { b.attach = x.Attach })
+	adopt(b, impl, "OnServerConnect", func(x interface{ OnServerConnect(conn ServerConnection) }) { b.onConnect = x.OnServerConnect })
+	adopt(b, impl, "OnServerDisconnect", func(x interface{ OnServerDisconnect() }) { b.onDisconnect = x.OnServerDisconnect })
+	adopt(b, impl, "OnMsg", func(x interface{ OnMsg(msg Msg) }) { b.onMsg = x.OnMsg })
+}
+
+// adopt sets a callback where impl has a method of that name, which must then have the right signature.
+func adopt[T any](b *Block, impl any, name string, set func(T)) {
+	if x, ok := impl.(T); ok {
+		set(x)
+	} else if _, has := reflect.TypeOf(impl).MethodByName(name); has {
+		b.fault("BlockOf: method %s of %T has another signature than a block's %s", name, impl, name)
 	}
 }
 

@@ -34,10 +34,7 @@ func (c *communicator) Communicator(resp string) (BlockCommunicator, bool) {
 func (c *communicator) Descriptor() BlockDescriptor { return c.to.desc }
 
 func (c *communicator) Send(msg Msg) bool {
-	if msg == nil {
-		return false
-	}
-	if c.to.block.onMsg == nil {
+	if msg == nil || c.to.block.onMsg == nil {
 		c.to.box.Refuse()
 		return false
 	}

@@ -36,7 +36,7 @@ func failsAt(at ...time.Duration) func() bool {
 }
 
 func TestG15FirstAttemptIsAtOnceThenBackoffWithFullJitter(t *testing.T) {
-	var longest [8]time.Duration
+	var longest, shortest [8]time.Duration
 	for range 100 {
 		bubble(t, func(t *testing.T) {
 			var j journal
@@ -59,6 +59,9 @@ func TestG15FirstAttemptIsAtOnceThenBackoffWithFullJitter(t *testing.T) {
 				assert.Equal(t, i+1, e.Attempt)
 				assert.LessOrEqual(t, e.Next, min(time.Second<<i, 10*time.Second))
 				longest[i] = max(longest[i], e.Next)
+				if shortest[i] == 0 || e.Next < shortest[i] {
+					shortest[i] = e.Next
+				}
 				if i+1 < len(failed) {
 					assert.Equal(t, e.Next, failed[i+1].Time.Sub(e.Time))
 				}
@@ -68,6 +71,7 @@ func TestG15FirstAttemptIsAtOnceThenBackoffWithFullJitter(t *testing.T) {
 	}
 	for i, d := range longest {
 		assert.Greater(t, d, min(time.Second<<i, 10*time.Second)*3/4, "attempt %d: the whole range is used", i+1)
+		assert.Less(t, shortest[i], min(time.Second<<i, 10*time.Second)/4, "attempt %d: the whole range is used", i+1)
 	}
 }
 

@@ -254,12 +254,8 @@ func (b *eventBus) start(observers []func(Event)) {
 	}
 }
 
-// emit never blocks.
-func (b *eventBus) emit(e Event) {
-	if b.feed != nil {
-		b.feed.Put(e)
-	}
-}
+// emit tells whether observers will see the event. It never blocks.
+func (b *eventBus) emit(e Event) bool { return b.feed != nil && b.feed.Put(e) }
 
 func (b *eventBus) deliver(e Event) {
 	switch m := e.(type) {

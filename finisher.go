@@ -46,31 +46,31 @@ func (f *finisher) init(ConfFactory) error {
 		signal.Notify(f.own, os.Interrupt, syscall.SIGTERM)
 		f.signals = f.own
 	}
+	stopped := false
 	select {
 	case s, ok := <-f.signals: // one that came before counts before the next Init
-		if ok {
+		if stopped = ok; ok {
 			f.in.stop(&SignalError{s})
 		}
-		go f.listen(ok, ok)
 	default:
-		go f.listen(true, false)
 	}
+	go f.listen(stopped)
 	return nil
 }
 
 func (f *finisher) run(BlockCommunicator) {} // Init's goroutine does it
 
-func (f *finisher) listen(open, stopped bool) {
+func (f *finisher) listen(stopped bool) {
 	defer close(f.done)
 	last := time.Now()
-	for open {
+	for {
 		select {
 		case <-f.quit:
 			return
 		case s, ok := <-f.signals:
 			switch {
 			case !ok:
-				open = false
+				f.signals = nil // nothing more will come
 			case !stopped:
 				stopped, last = true, time.Now()
 				f.in.stop(&SignalError{s})

@@ -40,15 +40,12 @@ func caught(v any) error {
 
 // inCallback tells whether the current goroutine is inside a guarded callback.
 func inCallback() bool {
-	guards := map[string]bool{}
-	for _, fn := range []any{guard, (*unit).consumeGuarded} {
-		guards[runtime.FuncForPC(reflect.ValueOf(fn).Pointer()).Name()] = true
-	}
+	name := runtime.FuncForPC(reflect.ValueOf(guard).Pointer()).Name()
 	pcs := make([]uintptr, 128)
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(1, pcs)])
 	for {
 		f, more := frames.Next()
-		if guards[f.Function] {
+		if f.Function == name {
 			return true
 		}
 		if !more {

@@ -31,16 +31,17 @@ type initiator struct {
 	stopping chan struct{} // closed by the first stop
 	hurried  chan struct{} // closed when the finish is cut short
 	flying   chan struct{} // closed when every Run was started
-	landed   chan struct{} // closed when err is what launch returns
+	landed   chan struct{} // closed when err is settled
 	claimed  atomic.Bool   // by the one call that flies, or lands
 	unwatch  func() bool   // ends the watch on the host's context
-	err      error
+	hung     atomic.Int32  // blocks abandoned so far
+	err      error         // what launch returns
 
 	mu       sync.Mutex
 	state    State
 	since    time.Time
-	cause    error // why it stops: the first one (G6)
-	forced   bool
+	cause    error     // why it stops: the first one (G6)
+	cut      error     // why the finish was cut short
 	deadline time.Time // of the finish
 	ready    bool      // as last told to observers
 	told     bool      // observers were told
@@ -128,8 +129,7 @@ func (in *initiator) prepare() error {
 	defer w.giveUp()
 	if failed := in.bringUp(&w); failed != nil {
 		in.stop(failed)
-		in.err = in.land(&w, failed)
-		close(in.landed)
+		in.land(&w, failed)
 		return in.err
 	}
 	in.enter(StatePrepared)
@@ -203,9 +203,8 @@ func (in *initiator) launch() error {
 		<-in.landed
 		return in.err
 	}
-	defer close(in.landed)
 	if in.why() != nil {
-		in.err = in.landUnlaunched()
+		in.landUnlaunched()
 		return in.err
 	}
 	begun := make(chan struct{})
@@ -213,11 +212,8 @@ func (in *initiator) launch() error {
 		u.start(func() { begun <- struct{}{} })
 		<-begun
 	}
-	for _, u := range in.units { // messages, and then news of the connection, come when every Run was started (G12, G16)
+	for _, u := range in.units { // every Run was started: now messages may come (G12), and then the connection (G16)
 		u.box.Open()
-		if u.link != nil {
-			u.link.open()
-		}
 	}
 	in.enter(StateRunning)
 	in.events.emit(ProcessRunning{now()})
@@ -226,22 +222,25 @@ func (in *initiator) launch() error {
 	in.mu.Unlock()
 	close(in.flying)
 	<-in.stopping
-	in.err = in.land(nil, nil)
+	in.land(nil, nil)
 	return in.err
 }
 
 func (in *initiator) shootDown() {
 	in.stop(ErrShootDown)
-	if in.claimed.CompareAndSwap(false, true) {
-		in.err = in.landUnlaunched()
-		close(in.landed)
+	switch {
+	case !in.claimed.CompareAndSwap(false, true):
+	case inCallback():
+		go in.landUnlaunched() // the callback may be an observer's, which landing waits for
+	default:
+		in.landUnlaunched()
 	}
 }
 
-func (in *initiator) landUnlaunched() error {
+func (in *initiator) landUnlaunched() {
 	var w worker
 	defer w.giveUp()
-	return in.land(&w, nil)
+	in.land(&w, nil)
 }
 
 // stop is the one trigger of the finish. It is sticky, the first cause wins (G6), and readiness goes

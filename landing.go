@@ -1,7 +1,6 @@
 package sputnik
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -11,15 +10,16 @@ const (
 	// hurryGrace is what is left for all remaining blocks once the finish is cut short, and for the
 	// observers after the last block.
 	hurryGrace = time.Second
-	// minShare is what every block gets, even then.
-	minShare = time.Millisecond
+	// maxStacks bounds the blocks whose stacks are taken: each costs a look at all goroutines of the program.
+	maxStacks = 32
 	// maxTail is what a block keeps of its time once its waiting in Send was ended.
 	maxTail = time.Second
 )
 
-// land finishes all blocks in strictly reverse order (G4) and returns what launch returns, or, with the
+// land finishes all blocks in strictly reverse order (G4) and settles what launch returns, or, with the
 // failure of an Init, what Prepare returns. w is the goroutine of initialisation where no Run was started.
-func (in *initiator) land(w *worker, failure error) error {
+func (in *initiator) land(w *worker, failure error) {
+	defer close(in.landed)
 	began := time.Now()
 	cause := in.why()
 	if failure == nil {
@@ -29,8 +29,8 @@ func (in *initiator) land(w *worker, failure error) error {
 	in.events.emit(ProcessFinishing{now(), cause})
 	in.mu.Lock()
 	in.deadline = began.Add(in.cfg.finishTimeout)
-	if isClosed(in.hurried) {
-		in.deadline = began.Add(hurryGrace)
+	if in.cut != nil {
+		in.deadline = began.Add(min(in.cfg.finishTimeout, hurryGrace))
 	}
 	in.mu.Unlock()
 	if w == nil && in.cfg.finishDelay > 0 {
@@ -41,17 +41,12 @@ func (in *initiator) land(w *worker, failure error) error {
 	}
 	in.unwatch()
 
-	err := in.verdict(cause, failure)
+	in.err = in.verdict(cause, failure)
 	in.enter(StateFinished)
-	in.events.emit(ProcessFinished{now(), cause, err, time.Since(began)})
+	in.events.emit(ProcessFinished{now(), cause, in.err, time.Since(began)})
 	if fault := in.events.close(hurryGrace); fault != nil {
-		if fe, ok := errors.AsType[*FlightError](err); ok {
-			err = &FlightError{Cause: fe.Cause, Faults: append(slices.Clone(fe.Faults), fault)} // observers have the first
-		} else {
-			err = &FlightError{Cause: failure, Faults: []error{fault}}
-		}
+		in.err = in.verdict(cause, failure, fault) // another one: observers have the first
 	}
-	return err
 }
 
 // finish finishes one block: closes and empties its mailbox, ends its context, calls Finish, awaits Run and all
@@ -89,7 +84,7 @@ func (in *initiator) finish(u *unit, w *worker) {
 	u.release() // before the time is up: a callback may hang in a Send that waits
 	if len(stuck) > 0 {
 		if isClosed(in.hurried) {
-			tail = min(share, in.left()/2)
+			tail = min(share, in.share(u))
 		}
 		stuck = awaitAll(callbacks, time.Now().Add(tail), nil)
 	}
@@ -147,7 +142,11 @@ func (u *unit) abandon(err *AbandonedError) {
 }
 
 func (u *unit) abandoned(callbacks []string, after time.Duration) *AbandonedError {
-	return &AbandonedError{Block: u.desc, Callbacks: callbacks, After: after, Stacks: stacks(u.in.id, u.desc.Responsibility)}
+	err := &AbandonedError{Block: u.desc, Callbacks: callbacks, After: after, Stacks: "(not taken: too many blocks hang)"}
+	if u.in.hung.Add(1) <= maxStacks {
+		err.Stacks = stacks(u.in.id, u.desc.Responsibility)
+	}
+	return err
 }
 
 // share is a block's own limit, or half of what is left, so that those that follow always get something.
@@ -164,7 +163,8 @@ func (in *initiator) share(u *unit) time.Duration {
 	case u.position == 1: // the last one
 		share = left
 	}
-	return max(share, minShare)
+	// A little, even when all is used up; but not so much that thousands of blocks that hang add up.
+	return max(share, min(time.Millisecond, hurryGrace/time.Duration(len(in.units))))
 }
 
 func (in *initiator) left() time.Duration {
@@ -208,12 +208,17 @@ func awaitAll(callbacks []callback, until time.Time, cut <-chan struct{}) (stuck
 // shares a short limit. forced tells a second signal (G9) from a limit that is used up (G7).
 func (in *initiator) hurry(forced bool) {
 	in.mu.Lock()
-	if isClosed(in.hurried) {
+	if in.cut != nil {
 		in.mu.Unlock()
 		return
 	}
-	in.forced = forced
-	in.deadline = time.Now().Add(hurryGrace)
+	in.cut = ErrForced
+	if !forced {
+		in.cut = fmt.Errorf("finish: %w (%v)", ErrTimeout, in.cfg.finishTimeout)
+	}
+	if end := time.Now().Add(hurryGrace); !forced || end.Before(in.deadline) {
+		in.deadline = end
+	}
 	close(in.hurried)
 	cause := in.cause
 	in.mu.Unlock()
@@ -225,11 +230,13 @@ func (in *initiator) hurry(forced bool) {
 }
 
 // verdict makes the error of the flight: the cause first, then block by block what went wrong (G8).
-func (in *initiator) verdict(cause, failure error) error {
+func (in *initiator) verdict(cause, failure error, more ...error) error {
 	var faults []error
-	if isClosed(in.hurried) {
-		faults = append(faults, in.hurryError())
+	in.mu.Lock()
+	if in.cut != nil {
+		faults = append(faults, in.cut)
 	}
+	in.mu.Unlock()
 	for _, u := range slices.Backward(in.units) {
 		u.mu.Lock()
 		for _, f := range u.faults {
@@ -239,6 +246,7 @@ func (in *initiator) verdict(cause, failure error) error {
 		}
 		u.mu.Unlock()
 	}
+	faults = append(faults, more...)
 	_, early := failure.(*InitError)   //nolint:errorlint // a context's cause may wrap that of another flight
 	_, failed := failure.(*BlockError) //nolint:errorlint // likewise
 	switch {
@@ -248,13 +256,4 @@ func (in *initiator) verdict(cause, failure error) error {
 		return failure
 	}
 	return nil
-}
-
-func (in *initiator) hurryError() error {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if in.forced {
-		return ErrForced
-	}
-	return fmt.Errorf("finish: %w (%v)", ErrTimeout, in.cfg.finishTimeout)
 }

@@ -10,8 +10,7 @@ type link struct {
 	mu      sync.Mutex
 	want    int // number of the current connection; 0: none
 	conn    ServerConnection
-	told    int  // what the block was told last
-	opened  bool // Run was started
+	told    int // what the block was told last
 	closed  bool
 	busy    bool          // a goroutine works on it, or is going to
 	calling bool          // a callback is in progress
@@ -33,14 +32,6 @@ func (l *link) set(want int, conn ServerConnection) <-chan struct{} {
 	return l.catchUp()
 }
 
-// open lets news through, what was set before included.
-func (l *link) open() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.opened = true
-	l.catchUp()
-}
-
 // close lets nothing more through. The returned channel is closed when no callback is in progress.
 func (l *link) close() <-chan struct{} {
 	l.mu.Lock()
@@ -55,7 +46,7 @@ func (l *link) close() <-chan struct{} {
 // catchUp starts the delivery where there is something to deliver. Called with the lock held.
 func (l *link) catchUp() <-chan struct{} {
 	switch {
-	case !l.opened || l.closed || l.told == l.want && !l.busy:
+	case l.closed || l.told == l.want && !l.busy:
 		return nil
 	case !l.busy:
 		l.busy, l.idle = true, make(chan struct{})

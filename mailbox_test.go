@@ -144,7 +144,7 @@ func TestSendIsRefused(t *testing.T) {
 		require.NoError(t, f.land())
 		assert.False(t, to(t, bc, "a").Send(sputnik.Msg{}), "finished")
 		assert.Equal(t, uint64(1), f.block("deaf").Mailbox.Rejected)
-		assert.Equal(t, uint64(1), f.block("a").Mailbox.Rejected)
+		assert.Equal(t, uint64(2), f.block("a").Mailbox.Rejected)
 	})
 }
 

@@ -136,8 +136,8 @@ func (u *unit) fault(err error) {
 
 // drop is told by the mailbox of each message that DropOldest takes away.
 func (u *unit) drop() {
-	if u.dropped.Add(1) == 1 {
-		u.in.events.emit(dropMark{now(), u})
+	if u.dropped.Add(1) == 1 && !u.in.events.emit(dropMark{now(), u}) {
+		u.dropped.Store(0)
 	}
 }
 
@@ -145,41 +145,37 @@ func (u *unit) drop() {
 // guard serves many messages; after a panic it goes on with the next one (the process is finishing
 // by then, but what was accepted is still handled).
 func (u *unit) consume(m mailbox.Msg) {
-	u.label()
-	for !u.consumeGuarded(m) {
-		m = nil
-	}
-}
-
-func (u *unit) consumeGuarded(m mailbox.Msg) (over bool) {
-	inMsg, returned := false, false
+	more, inMsg, over := true, false, false
 	defer func() {
-		if returned {
-			return
-		}
-		err := caught(recover())
-		if inMsg {
-			u.box.Handled()
-			u.fail("OnMsg", err)
-		}
-		if isGoexit(err) {
-			go u.consume(nil)
+		if !over {
+			go u.consume(m) // a callback has ended the goroutine
 		}
 	}()
-	for more := true; more; {
-		if u.box.TakeNews() {
-			u.link.deliver()
-		}
-		if m != nil {
-			inMsg = true
-			u.block.onMsg(m)
-			inMsg = false
-			u.box.Handled()
-		}
-		m, more = u.box.Next()
+	u.label()
+	for more {
+		guard(func() error {
+			for more {
+				if u.box.TakeNews() {
+					u.link.deliver()
+				}
+				if msg := m; msg != nil && !u.box.CalledOff() {
+					m, inMsg = nil, true
+					u.block.onMsg(msg)
+					inMsg = false
+					u.box.Handled()
+				}
+				m, more = u.box.Next()
+			}
+			return nil
+		}, func(err error) {
+			if inMsg {
+				inMsg = false
+				u.box.Handled()
+				u.fail("OnMsg", err)
+			}
+		})
 	}
-	returned = true
-	return true
+	over = true
 }
 
 func (u *unit) status() BlockStatus {

@@ -32,18 +32,20 @@ func New[T any](limit int, deliver func(T), missed func(count int)) *Feed[T] {
 	return f
 }
 
-// Put adds an item. It never blocks. After Close it does nothing.
-func (f *Feed[T]) Put(item T) {
+// Put adds an item and tells whether it will be delivered. It never blocks. After Close it does nothing.
+func (f *Feed[T]) Put(item T) bool {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	switch {
 	case f.closed:
+		return false
 	case f.queue.Len() >= f.limit:
 		f.lost++
-	default:
-		f.queue.Push(item)
+		return false
 	}
-	f.mu.Unlock()
+	f.queue.Push(item)
 	f.nudge()
+	return true
 }
 
 // Close lets what was put be delivered; the returned channel is closed when it is, and the goroutine ends.

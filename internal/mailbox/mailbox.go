@@ -89,19 +89,11 @@ func (b *Box) Send(m Msg, quit <-chan struct{}) bool {
 		b.rejected++
 		b.mu.Unlock()
 		return false
-	case b.parked:
-		b.parked = false
+	case b.parked || b.opened && !b.running:
 		b.accepted++
 		b.high = max(b.high, 1)
+		b.pass(m)
 		b.mu.Unlock()
-		b.wake <- m
-		return true
-	case b.opened && !b.running:
-		b.running = true
-		b.accepted++
-		b.high = max(b.high, 1)
-		b.mu.Unlock()
-		go b.consume(m)
 		return true
 	case b.capacity > 0 && b.chain.Len() >= b.capacity:
 		return b.sendToFull(m, quit) // unlocks
@@ -168,11 +160,11 @@ func (b *Box) Refuse() {
 // Next returns the consumer's next message. It parks when there is none. A nil message means: look for
 // news, then come again. It returns false when the consumer has to end: called off, or closed and empty.
 func (b *Box) Next() (Msg, bool) {
-	if b.off.Load() {
-		return nil, b.retire()
-	}
 	if b.news.Load() {
 		return nil, true
+	}
+	if b.off.Load() {
+		return nil, b.retire()
 	}
 	if b.batch.Len() > 0 {
 		return b.batch.Pop(), true
@@ -239,19 +231,18 @@ func (b *Box) Kick() {
 	b.news.Store(true)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.rouse()
+	b.pass(nil)
 }
 
-// rouse starts or wakes the consumer. Called with the lock held.
-func (b *Box) rouse() {
+// pass starts or wakes the consumer with m, if it isn't at work. Called with the lock held.
+func (b *Box) pass(m Msg) {
 	switch {
-	case !b.opened:
 	case b.parked:
 		b.parked = false
-		b.wake <- nil
-	case !b.running:
+		b.wake <- m // there is room: one wake-up for each time it parks
+	case b.opened && !b.running:
 		b.running = true
-		go b.consume(nil)
+		go b.consume(m)
 	}
 }
 
@@ -261,7 +252,7 @@ func (b *Box) Open() {
 	defer b.mu.Unlock()
 	b.opened = true
 	if b.chain.Len() > 0 || b.news.Load() {
-		b.rouse() // under the same lock: a new message must not come before those that wait
+		b.pass(nil) // under the same lock: a new message must not come before those that wait
 	}
 }
 
@@ -280,12 +271,10 @@ func (b *Box) Close() <-chan struct{} {
 		w.taken <- false
 	}
 	b.waiters = nil
-	switch {
-	case !b.running:
+	if !b.running {
 		close(b.drained)
-	case b.parked:
-		b.parked = false
-		b.wake <- nil
+	} else {
+		b.pass(nil)
 	}
 	return b.drained
 }
@@ -296,10 +285,12 @@ func (b *Box) CallOff() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.parked {
-		b.parked = false
-		b.wake <- nil
+		b.pass(nil)
 	}
 }
+
+// CalledOff tells the consumer that it must not handle what it has.
+func (b *Box) CalledOff() bool { return b.off.Load() }
 
 // Settle ends the accounting: what was accepted and not handled by now is dead.
 func (b *Box) Settle() Stats {
@@ -311,6 +302,7 @@ func (b *Box) Settle() Stats {
 		s.Dead = s.Accepted - s.Handled
 		s.Depth = 0
 		b.final = &s
+		b.chain = fifo.Queue[Msg]{} // the dead are not kept
 	}
 	return *b.final
 }

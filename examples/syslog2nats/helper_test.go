@@ -1,0 +1,291 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sputnik-go/sputnik"
+	"github.com/sputnik-go/sputnik/examples/syslog2nats/syslog"
+)
+
+const patience = 60 * time.Second // a test that waits longer has failed
+
+// output is what a process writes, line by line. Tests wait for lines.
+type output struct {
+	mu      sync.Mutex
+	partial string
+	lines   []string
+	changed chan struct{} // closed, and made anew, by each Write
+}
+
+func newOutput() *output { return &output{changed: make(chan struct{})} }
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	lines := strings.Split(o.partial+string(p), "\n")
+	o.partial = lines[len(lines)-1]
+	o.lines = append(o.lines, lines[:len(lines)-1]...)
+	close(o.changed)
+	o.changed = make(chan struct{})
+	return len(p), nil
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return strings.Join(o.lines, "\n")
+}
+
+// await returns the first line, from the given one on, that matches, and the number of the next line.
+func (o *output) await(t *testing.T, from int, pattern string) (match []string, next int) {
+	t.Helper()
+	re := regexp.MustCompile(pattern)
+	late := time.After(patience)
+	for {
+		o.mu.Lock()
+		for from < len(o.lines) {
+			from++
+			if m := re.FindStringSubmatch(o.lines[from-1]); m != nil {
+				o.mu.Unlock()
+				return m, from
+			}
+		}
+		changed := o.changed
+		o.mu.Unlock()
+		select {
+		case <-changed:
+		case <-late:
+			require.Fail(t, "no line "+pattern, o.String())
+		}
+	}
+}
+
+// process is the program under test, in this process or in one of its own.
+type process struct {
+	stdout, stderr *output
+	kill           func(os.Signal)
+	code           chan int
+	ended          bool
+}
+
+func environ(extra ...string) []string {
+	return append([]string{"S2N_SYSLOG_LISTEN=127.0.0.1:0", "S2N_SYSLOG_DRAIN=50ms", "S2N_SYSLOG_TIMEZONE=UTC"}, extra...)
+}
+
+// start runs the program in this process.
+func start(t *testing.T, opts options, env []string) *process {
+	t.Helper()
+	signals := make(chan os.Signal, 2)
+	p := &process{stdout: newOutput(), stderr: newOutput(), code: make(chan int, 1)}
+	p.kill = func(s os.Signal) { signals <- s }
+	a := newApp(opts, env, p.stdout, p.stderr)
+	a.extra = []sputnik.SputnikOption{sputnik.WithSignals(signals), sputnik.WithBackoffCap(50 * time.Millisecond)}
+	go func() { p.code <- a.run() }()
+	p.endWith(t)
+	return p
+}
+
+// execute runs the program in a process of its own.
+func execute(t *testing.T, env []string, args ...string) *process {
+	t.Helper()
+	stdout := newOutput()
+	p := executeTo(t, stdout, env, args...)
+	p.stdout = stdout
+	return p
+}
+
+// executeTo is execute with a standard output of the test's own.
+func executeTo(t *testing.T, stdout io.Writer, env []string, args ...string) *process {
+	t.Helper()
+	binary, err := os.Executable()
+	require.NoError(t, err)
+	cmd := exec.Command(binary, args...)
+	cmd.Dir = t.TempDir()
+	cmd.Env = append(append(os.Environ(), envProgram+"=1"), env...)
+	p := &process{stderr: newOutput(), code: make(chan int, 1)}
+	cmd.Stdout, cmd.Stderr = stdout, p.stderr
+	require.NoError(t, cmd.Start())
+	p.kill = func(s os.Signal) { _ = cmd.Process.Signal(s) }
+	go func() {
+		_ = cmd.Wait()
+		p.code <- cmd.ProcessState.ExitCode()
+	}()
+	p.endWith(t)
+	return p
+}
+
+// endWith ends the process with the test, and shows its log if that failed.
+func (p *process) endWith(t *testing.T) {
+	t.Cleanup(func() {
+		if !p.ended {
+			p.kill(interrupt)
+			<-p.code
+		}
+		if t.Failed() {
+			t.Log("stderr:\n" + p.stderr.String())
+		}
+	})
+}
+
+// exit returns the exit status.
+func (p *process) exit(t *testing.T) int {
+	t.Helper()
+	select {
+	case code := <-p.code:
+		p.ended = true
+		return code
+	case <-time.After(patience):
+		require.Fail(t, "does not end", p.stderr.String())
+		return -1
+	}
+}
+
+func (p *process) address(t *testing.T) string {
+	t.Helper()
+	match, _ := p.stderr.await(t, 0, `msg=listening .*tcp=(\S+)`)
+	return match[1]
+}
+
+func (p *process) natsURL(t *testing.T) string {
+	t.Helper()
+	match, _ := p.stderr.await(t, 0, `msg=listening .*nats=(\S+)`)
+	return match[1]
+}
+
+func (p *process) dial(t *testing.T, network string) net.Conn {
+	t.Helper()
+	c, err := net.Dial(network, p.address(t))
+	require.NoError(t, err)
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// accepted waits until the connection's lines are all read: the program closes, in turn, what the sender has closed.
+func accepted(t *testing.T, c net.Conn) {
+	t.Helper()
+	require.NoError(t, c.(*net.TCPConn).CloseWrite())
+	require.NoError(t, c.SetReadDeadline(time.Now().Add(patience)))
+	_, err := c.Read(make([]byte, 1))
+	require.ErrorContains(t, err, "EOF")
+}
+
+// stream is a stream, seen from outside.
+type stream struct {
+	jetstream.Stream
+	nc *nats.Conn
+}
+
+func openStream(t *testing.T, url string) stream {
+	t.Helper()
+	nc, err := nats.Connect(url, nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+	require.NoError(t, err)
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	require.NoError(t, err)
+	s, err := js.Stream(t.Context(), "SYSLOG")
+	require.NoError(t, err)
+	return stream{s, nc}
+}
+
+// flow begins to watch what is published; the returned function waits for the next n messages.
+func (s stream) flow(t *testing.T) func(n int) {
+	t.Helper()
+	sub, err := s.nc.SubscribeSync("syslog.>")
+	require.NoError(t, err)
+	require.NoError(t, s.nc.Flush())
+	return func(n int) {
+		t.Helper()
+		for range n {
+			_, err := sub.NextMsg(patience)
+			require.NoError(t, err)
+		}
+	}
+}
+
+// read waits for n messages and returns their records.
+func (s stream) read(t *testing.T, n int) []syslog.Record {
+	t.Helper()
+	consumer, err := s.OrderedConsumer(t.Context(), jetstream.OrderedConsumerConfig{})
+	require.NoError(t, err)
+	messages, err := consumer.Messages()
+	require.NoError(t, err)
+	defer messages.Stop()
+	records := make([]syslog.Record, 0, n)
+	for len(records) < n {
+		msg, err := messages.Next(jetstream.NextMaxWait(patience))
+		require.NoError(t, err)
+		var r syslog.Record
+		require.NoError(t, json.Unmarshal(msg.Data(), &r))
+		assert.Equal(t, "syslog."+r.Subject(), msg.Subject())
+		records = append(records, r)
+	}
+	return records
+}
+
+func (s stream) count(t *testing.T) int {
+	t.Helper()
+	info, err := s.Info(t.Context())
+	require.NoError(t, err)
+	return int(info.State.Msgs)
+}
+
+func messages(records []syslog.Record) []string {
+	all := make([]string, 0, len(records))
+	for _, r := range records {
+		all = append(all, r.Message)
+	}
+	return all
+}
+
+// assertOnce checks that every text is there, and once.
+func assertOnce(t *testing.T, want, got []string) {
+	t.Helper()
+	seen := make(map[string]int)
+	for _, s := range got {
+		seen[s]++
+	}
+	var missing, twice []string
+	for _, s := range want {
+		switch seen[s] {
+		case 0:
+			missing = append(missing, s)
+		case 1:
+		default:
+			twice = append(twice, s)
+		}
+	}
+	assert.Empty(t, missing[:min(len(missing), 5)], "%d missing", len(missing))
+	assert.Empty(t, twice[:min(len(twice), 5)], "%d twice", len(twice))
+	assert.Len(t, got, len(want))
+}
+
+func hasLogger(t *testing.T) string {
+	t.Helper()
+	path, err := exec.LookPath("logger")
+	if err != nil {
+		t.Skip("logger (util-linux) is not installed")
+	}
+	help, err := exec.Command(path, "--help").CombinedOutput()
+	if err != nil || !slices.ContainsFunc(strings.Fields(string(help)), func(s string) bool { return s == "--octet-count" }) {
+		t.Skip("this logger has no --octet-count")
+	}
+	return path
+}
+
+const interrupt = syscall.SIGINT

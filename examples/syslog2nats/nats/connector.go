@@ -1,0 +1,188 @@
+package nats
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/sputnik-go/sputnik"
+)
+
+const (
+	pingInterval = 10 * time.Second // a peer that is silent for two of them is gone
+	maxPingsOut  = 2
+	writeTimeout = 5 * time.Second
+)
+
+// Connector is the plug-in of sputnik's connector for NATS. Connect yields a *Connection.
+type Connector struct {
+	log       *slog.Logger
+	inProcess nats.InProcessConnProvider
+
+	mu   sync.Mutex
+	conn *Connection
+}
+
+// NewConnector makes a plug-in that dials the configured urls, or connects to inProcess if that is not nil.
+func NewConnector(log *slog.Logger, inProcess nats.InProcessConnProvider) *Connector {
+	return &Connector{log: log.With("connector", "nats"), inProcess: inProcess}
+}
+
+// Connect is ConnectContext without a context.
+func (c *Connector) Connect(cf sputnik.ConfFactory) (sputnik.ServerConnection, error) {
+	return c.ConnectContext(context.Background(), cf)
+}
+
+// ConnectContext connects and makes sure of the stream. While connected it returns the connection there is.
+func (c *Connector) ConnectContext(ctx context.Context, cf sputnik.ConfFactory) (sputnik.ServerConnection, error) {
+	if conn := c.current(); conn != nil && conn.Conn.IsConnected() {
+		return conn, nil
+	}
+	conf, err := ReadConf(cf)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, conf.ConnectTimeout)
+	defer cancel()
+	conn, err := c.dial(ctx, conf)
+	if err != nil {
+		return nil, err
+	}
+	if err := conn.ensureStream(ctx, conf); err != nil {
+		conn.Conn.Close()
+		return nil, fmt.Errorf("stream %s: %w", conf.Stream, err)
+	}
+	c.log.Info("stream open", "stream", conf.Stream, "last_seq", conn.Info.State.LastSeq, "server", c.where(conn))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.conn = conn
+	return conn, nil
+}
+
+// IsConnected tells whether the connection stands, as far as nats.go's pings know.
+func (c *Connector) IsConnected() bool {
+	conn := c.current()
+	return conn != nil && conn.Conn.IsConnected()
+}
+
+// Broken yields a reason when the connection breaks.
+func (c *Connector) Broken() <-chan error {
+	if conn := c.current(); conn != nil {
+		return conn.broken
+	}
+	return nil
+}
+
+// Disconnect closes the connection.
+func (c *Connector) Disconnect() {
+	c.mu.Lock()
+	conn := c.conn
+	c.conn = nil
+	c.mu.Unlock()
+	if conn != nil {
+		conn.Conn.Close()
+	}
+}
+
+func (c *Connector) current() *Connection {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.conn
+}
+
+func (c *Connector) where(conn *Connection) string {
+	if c.inProcess != nil {
+		return embedded
+	}
+	return conn.Conn.ConnectedUrlRedacted()
+}
+
+const embedded = "embedded broker"
+
+func (c *Connector) dial(ctx context.Context, conf Conf) (*Connection, error) {
+	conn := &Connection{broken: make(chan error, 1)}
+	dialer := &contextDialer{ctx: ctx}
+	deadline, _ := ctx.Deadline() // there is one: connect_timeout
+	opts := []nats.Option{
+		nats.Name(conf.Name),
+		nats.NoReconnect(),
+		nats.Timeout(time.Until(deadline)),
+		nats.PingInterval(pingInterval),
+		nats.MaxPingsOutstanding(maxPingsOut),
+		nats.FlusherTimeout(writeTimeout),
+		nats.ClosedHandler(func(nc *nats.Conn) {
+			conn.Fail(cmpError(nc.LastError(), errors.New("connection closed")))
+		}),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			c.log.Warn("nats", "error", err)
+		}),
+	}
+	where := embedded
+	if c.inProcess != nil {
+		opts = append(opts, nats.InProcessServer(c.inProcess))
+	} else {
+		where = redacted(conf.URLs)
+		opts = append(opts, nats.SetCustomDialer(dialer))
+		opts = append(opts, conf.credentials()...)
+		opts = append(opts, func(o *nats.Options) error {
+			o.Servers = conf.URLs
+			return nil
+		})
+	}
+	nc, err := nats.Connect("", opts...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", where, cmpError(dialer.err, err))
+	}
+	conn.Conn = nc
+	if conn.JetStream, err = jetstream.New(nc,
+		jetstream.WithPublishAsyncMaxPending(maxFutures),
+		jetstream.WithPublishAsyncTimeout(conf.AckTimeout)); err != nil {
+		nc.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+func (c Conf) credentials() []nats.Option {
+	var opts []nats.Option
+	if c.User != "" {
+		opts = append(opts, nats.UserInfo(c.User, c.Password))
+	}
+	if c.Token != "" {
+		opts = append(opts, nats.Token(c.Token))
+	}
+	if c.Creds != "" {
+		opts = append(opts, nats.UserCredentials(c.Creds))
+	}
+	if c.TLSCA != "" {
+		opts = append(opts, nats.RootCAs(c.TLSCA))
+	}
+	return opts
+}
+
+// contextDialer lets the end of an attempt end its dialling, and keeps the reason that nats.go puts as "no servers".
+type contextDialer struct {
+	ctx context.Context
+	err error
+}
+
+func (d *contextDialer) Dial(network, address string) (net.Conn, error) {
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(d.ctx, network, address)
+	d.err = err
+	return conn, err
+}
+
+func cmpError(first, second error) error {
+	if first != nil {
+		return first
+	}
+	return second
+}

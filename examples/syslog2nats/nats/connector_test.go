@@ -1,0 +1,143 @@
+package nats
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"testing"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sputnik-go/sputnik"
+	"github.com/sputnik-go/sputnik/examples/syslog2nats/broker/brokertest"
+)
+
+var (
+	_ sputnik.ServerConnector  = (*Connector)(nil)
+	_ sputnik.ContextConnector = (*Connector)(nil)
+	_ sputnik.PushConnector    = (*Connector)(nil)
+)
+
+func TestConnectorAcrossAKilledServer(t *testing.T) {
+	server := brokertest.Start(t)
+	conf := DefaultConf()
+	conf.URLs = []string{server.URL}
+	cf := confOf(conf, ProducerConf{})
+	c := NewConnector(slog.New(slog.DiscardHandler), nil)
+	assert.False(t, c.IsConnected())
+	assert.Nil(t, c.Broken())
+
+	first, err := c.Connect(cf)
+	require.NoError(t, err)
+	assert.True(t, c.IsConnected())
+	again, err := c.Connect(cf)
+	require.NoError(t, err)
+	assert.Same(t, first, again, "while connected, the same")
+
+	server.Kill()
+	require.Error(t, <-c.Broken())
+	assert.False(t, c.IsConnected())
+	c.Disconnect()
+	_, err = c.Connect(cf)
+	require.ErrorContains(t, err, "connection refused")
+	require.ErrorContains(t, err, server.URL)
+
+	server.Restart(t)
+	second, err := c.Connect(cf)
+	require.NoError(t, err)
+	assert.NotSame(t, first, second)
+	assert.True(t, c.IsConnected())
+	c.Disconnect()
+	assert.False(t, c.IsConnected())
+	c.Disconnect()
+}
+
+func TestConnectorEndsWithItsContext(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // accepts, and never says a word
+	require.NoError(t, err)
+	defer silent.Close()
+	conf := DefaultConf()
+	conf.URLs = []string{"nats://" + silent.Addr().String()}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = NewConnector(slog.New(slog.DiscardHandler), nil).ConnectContext(ctx, confOf(conf, ProducerConf{}))
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestConnectorHidesPasswords(t *testing.T) {
+	conf := DefaultConf()
+	conf.URLs = []string{"nats://user:secret@127.0.0.1:1"}
+	_, err := NewConnector(slog.New(slog.DiscardHandler), nil).Connect(confOf(conf, ProducerConf{}))
+	require.ErrorContains(t, err, "127.0.0.1:1")
+	assert.NotContains(t, err.Error(), "secret")
+}
+
+func TestStreamIsMadeOnceAndNeverChanged(t *testing.T) {
+	b := startBroker(t)
+	_, conn := connect(t, b, DefaultConf())
+	assert.Equal(t, []string{"syslog.>"}, conn.Info.Config.Subjects)
+	assert.Equal(t, DefaultConf().Duplicates, conn.Info.Config.Duplicates)
+
+	conf := DefaultConf()
+	conf.MaxBytes = 1 << 20
+	_, conn = connect(t, b, conf)
+	assert.EqualValues(t, -1, conn.Info.Config.MaxBytes)
+}
+
+func TestStreamThatCannotBeUsed(t *testing.T) {
+	cases := map[string]struct {
+		cfg  jetstream.StreamConfig
+		want string
+	}{
+		"other subjects":      {jetstream.StreamConfig{Name: "SYSLOG", Subjects: []string{"other.>"}}, `stream SYSLOG: it takes the subjects ["other.>"], not "syslog.>"`},
+		"no acknowledgements": {jetstream.StreamConfig{Name: "SYSLOG", Subjects: []string{"syslog.>"}, NoAck: true}, "stream SYSLOG: it doesn't acknowledge (no_ack)"},
+		"overlap":             {jetstream.StreamConfig{Name: "OTHER", Subjects: []string{"syslog.x"}}, "overlap"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			b := startBroker(t)
+			other := DefaultConf()
+			other.Stream, other.Subject = "X", "x"
+			_, conn := connect(t, b, other)
+			_, err := conn.JetStream.CreateStream(t.Context(), c.cfg)
+			require.NoError(t, err)
+			_, err = NewConnector(slog.New(slog.DiscardHandler), b).Connect(confOf(DefaultConf(), ProducerConf{}))
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+}
+
+func TestConfIsChecked(t *testing.T) {
+	cases := map[string]struct {
+		change func(*Conf)
+		key    string
+	}{
+		"url":        {func(c *Conf) { c.URLs = []string{"host:4222"} }, "urls"},
+		"sync":       {func(c *Conf) { c.Sync = "never" }, "sync"},
+		"store":      {func(c *Conf) { c.Store = "" }, "store"},
+		"listen":     {func(c *Conf) { c.Listen = "4222" }, "listen"},
+		"both":       {func(c *Conf) { c.Listen = "127.0.0.1:0"; c.URLs = []string{"nats://h"} }, "listen"},
+		"subject":    {func(c *Conf) { c.Subject = "syslog.>" }, "subject"},
+		"stream":     {func(c *Conf) { c.Stream = "a.b" }, "stream"},
+		"duplicates": {func(c *Conf) { c.Duplicates = 0 }, "duplicates"},
+		"max_age":    {func(c *Conf) { c.MaxAge = 1 }, "max_age"},
+		"replicas":   {func(c *Conf) { c.Replicas = 0 }, "replicas"},
+	}
+	require.NoError(t, DefaultConf().check())
+	require.NoError(t, DefaultProducerConf().check())
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			conf := DefaultConf()
+			c.change(&conf)
+			var ce *sputnik.ConfError
+			require.ErrorAs(t, conf.check(), &ce)
+			assert.Equal(t, c.key, ce.Key)
+			assert.Equal(t, "nats", ce.Name)
+		})
+	}
+	bad := DefaultProducerConf()
+	bad.FlushTimeout = maxFlush + 1
+	require.Error(t, bad.check())
+}

@@ -1,0 +1,278 @@
+package nats
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// rig is a publisher without its block.
+type rig struct {
+	*publisher
+	lines chan outgoing
+	links chan *Connection
+	done  chan struct{}
+	hurry chan struct{}
+	ended chan error
+}
+
+func newRig(conf ProducerConf) *rig {
+	r := &rig{
+		lines: make(chan outgoing),
+		links: make(chan *Connection),
+		done:  make(chan struct{}),
+		hurry: make(chan struct{}),
+		ended: make(chan error, 1),
+	}
+	r.publisher = newPublisher(&producer{log: slog.New(slog.DiscardHandler), conf: conf, lines: r.lines, links: r.links})
+	return r
+}
+
+func (r *rig) start() { go func() { r.ended <- r.run(r.done, r.hurry) }() }
+
+func (r *rig) finish() error {
+	close(r.done)
+	return <-r.ended
+}
+
+func numbered(from, to int) []string {
+	var all []string
+	for i := from; i < to; i++ {
+		all = append(all, fmt.Sprint(i))
+	}
+	return all
+}
+
+func (r *rig) send(from, to int) {
+	for _, s := range numbered(from, to) {
+		r.lines <- outgoing{"syslog.user.info", []byte(s)}
+	}
+}
+
+func TestPublishesInOrder(t *testing.T) {
+	_, conn := connect(t, startBroker(t), DefaultConf())
+	r := newRig(DefaultProducerConf())
+	r.start()
+	r.links <- conn
+	r.send(0, 5000)
+	require.NoError(t, r.finish())
+	assert.Equal(t, numbered(0, 5000), stored(t, conn))
+}
+
+func TestPublishesWhatCameWithoutAConnection(t *testing.T) {
+	_, conn := connect(t, startBroker(t), DefaultConf())
+	r := newRig(DefaultProducerConf())
+	r.start()
+	r.send(0, 10)
+	r.links <- conn
+	require.NoError(t, r.finish())
+	assert.Equal(t, numbered(0, 10), stored(t, conn))
+}
+
+func TestPublishesOnceAcrossBrokenConnections(t *testing.T) {
+	b := startBroker(t)
+	_, witness := connect(t, b, DefaultConf())
+	r := newRig(DefaultProducerConf())
+	r.start()
+	for i := range 20 {
+		c, conn := connect(t, b, DefaultConf())
+		r.links <- conn
+		r.send(100*i, 100*i+50)
+		c.Disconnect() // in the midst of acknowledgements
+		r.send(100*i+50, 100*i+100)
+		r.links <- nil
+	}
+	r.links <- witness
+	require.NoError(t, r.finish())
+	assert.Equal(t, numbered(0, 2000), stored(t, witness))
+}
+
+func TestBrokenConnectionDuringFlush(t *testing.T) {
+	b := startBroker(t)
+	r := newRig(DefaultProducerConf())
+	r.start()
+	r.send(0, 10)
+	close(r.done)
+	_, conn := connect(t, b, DefaultConf())
+	r.links <- conn
+	require.NoError(t, <-r.ended)
+	assert.Equal(t, numbered(0, 10), stored(t, conn))
+}
+
+func TestWindowIsBounded(t *testing.T) {
+	conf := DefaultProducerConf()
+	conf.MaxPending = 10
+	r := newRig(conf)
+	r.start()
+	r.send(0, 10)
+	r.links <- nil // has taken all ten
+	select {
+	case r.lines <- outgoing{"syslog.user.info", nil}:
+		t.Error("the eleventh was taken")
+	case r.links <- nil:
+	}
+	close(r.hurry)
+	r.send(10, 100) // the flush takes what is offered
+	_, conn := connect(t, startBroker(t), DefaultConf())
+	r.links <- conn
+	require.NoError(t, r.finish())
+	assert.Equal(t, numbered(0, 100), stored(t, conn))
+}
+
+func TestWindowIsBoundedInBytes(t *testing.T) {
+	conf := DefaultProducerConf()
+	conf.MaxPendingBytes = 10
+	r := newRig(conf)
+	r.start()
+	r.lines <- outgoing{"syslog.user.info", make([]byte, 10)}
+	select {
+	case r.lines <- outgoing{"syslog.user.info", nil}:
+		t.Error("more was taken")
+	case r.links <- nil:
+	}
+	_, conn := connect(t, startBroker(t), DefaultConf())
+	r.links <- conn
+	require.NoError(t, r.finish())
+}
+
+func TestFlushTellsWhatIsNotAcknowledged(t *testing.T) {
+	conf := DefaultProducerConf()
+	conf.FlushTimeout = time.Millisecond
+	r := newRig(conf)
+	r.start()
+	r.send(0, 3)
+	assert.EqualError(t, r.finish(), "3 lines not acknowledged within 1ms: no connection")
+}
+
+func TestRefusedForGood(t *testing.T) {
+	b := startBroker(t)
+	_, conn := connect(t, b, DefaultConf())
+	cfg := conn.Info.Config
+	cfg.MaxMsgSize = 1000
+	_, err := conn.JetStream.UpdateStream(t.Context(), cfg)
+	require.NoError(t, err)
+	r := newRig(DefaultProducerConf())
+	r.start()
+	r.links <- conn
+	r.send(0, 2)
+	r.lines <- outgoing{"syslog.user.info", []byte(strings.Repeat("x", 2000))} // by the stream
+	r.lines <- outgoing{"syslog.user.info", make([]byte, 2<<20)}               // by the client: over the maximum payload
+	r.send(2, 4)
+	require.NoError(t, r.finish())
+	assert.Equal(t, numbered(0, 4), stored(t, conn))
+	assert.EqualValues(t, 2, r.refused)
+}
+
+func TestRefusedForNow(t *testing.T) {
+	b := startBroker(t)
+	_, conn := connect(t, b, DefaultConf())
+	cfg := conn.Info.Config
+	cfg.MaxMsgs, cfg.Discard = 1, jetstream.DiscardNew
+	_, err := conn.JetStream.UpdateStream(t.Context(), cfg)
+	require.NoError(t, err)
+	r := newRig(DefaultProducerConf())
+	r.pause = time.Millisecond
+	r.start()
+	r.links <- conn
+	r.send(0, 3)
+	err = <-conn.broken
+	require.ErrorContains(t, err, "refused by the stream")
+
+	cfg.MaxMsgs = 10
+	_, err = conn.JetStream.UpdateStream(t.Context(), cfg)
+	require.NoError(t, err)
+	_, next := connect(t, b, DefaultConf())
+	r.links <- next
+	require.NoError(t, r.finish())
+	assert.Equal(t, numbered(0, 3), stored(t, conn))
+}
+
+func TestStreamDeletedUnderway(t *testing.T) {
+	b := startBroker(t)
+	_, conn := connect(t, b, DefaultConf())
+	r := newRig(DefaultProducerConf())
+	r.start()
+	r.links <- conn
+	require.NoError(t, conn.JetStream.DeleteStream(t.Context(), "SYSLOG"))
+	r.send(0, 3)
+	require.ErrorIs(t, <-conn.broken, jetstream.ErrNoStreamResponse)
+	_, next := connect(t, b, DefaultConf()) // makes the stream anew
+	r.links <- next
+	require.NoError(t, r.finish())
+	assert.Equal(t, numbered(0, 3), stored(t, next))
+}
+
+// The server's memory of message ids is limited in time: after a longer outage only a look at the stream tells what
+// was stored before the acknowledgement got lost.
+func TestReconcilesAfterALongOutage(t *testing.T) {
+	conf := DefaultConf()
+	conf.Duplicates = 100 * time.Millisecond
+	b := startBroker(t)
+	_, conn := connect(t, b, conf)
+	r := newRig(DefaultProducerConf())
+	r.attach(conn)
+	for _, s := range numbered(0, 10) {
+		r.add(outgoing{"syslog.user.info", []byte(s)})
+	}
+	for _, e := range r.window.entries {
+		<-e.future.Ok() // stored; the publisher doesn't know
+		e.first = e.first.Add(-time.Hour)
+	}
+	r.attach(nil)
+	for _, s := range numbered(10, 20) {
+		r.add(outgoing{"syslog.user.info", []byte(s)})
+	}
+	_, next := connect(t, b, conf)
+	r.attach(next)
+	assert.EqualValues(t, 10, r.found)
+	assert.Equal(t, 10, r.window.len())
+	r.start()
+	require.NoError(t, r.finish())
+	assert.Equal(t, numbered(0, 20), stored(t, next))
+}
+
+func TestReconcileLooksOnlyWhereItMust(t *testing.T) {
+	b := startBroker(t)
+	_, conn := connect(t, b, DefaultConf())
+	r := newRig(DefaultProducerConf())
+	r.attach(conn)
+	r.add(outgoing{"syslog.user.info", []byte("0")})
+	<-r.window.head().future.Ok()
+	_, next := connect(t, b, DefaultConf())
+	r.attach(next)
+	assert.Zero(t, r.found)
+	assert.Equal(t, 1, r.window.len(), "left to the server to recognise")
+	r.start()
+	require.NoError(t, r.finish())
+	assert.Equal(t, numbered(0, 1), stored(t, next))
+}
+
+func TestReconcileWhereTheMessagesWereRemoved(t *testing.T) {
+	b := startBroker(t)
+	_, conn := connect(t, b, DefaultConf())
+	r := newRig(DefaultProducerConf())
+	r.attach(conn)
+	r.add(outgoing{"syslog.user.info", []byte("0")})
+	<-r.window.head().future.Ok()
+	r.window.head().first = time.Time{}.Add(time.Hour)
+	require.NoError(t, conn.Stream.Purge(t.Context()))
+	_, next := connect(t, b, DefaultConf())
+	r.attach(next)
+	assert.NotNil(t, r.conn)
+	assert.Equal(t, 1, r.window.len())
+}
+
+func TestUnflushedNamesTheReason(t *testing.T) {
+	r := newRig(DefaultProducerConf())
+	r.add(outgoing{"a", nil})
+	r.fail(nats.ErrConnectionClosed)
+	err := r.unflushed()
+	require.ErrorIs(t, err, nats.ErrConnectionClosed)
+}

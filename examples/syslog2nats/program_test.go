@@ -1,0 +1,203 @@
+package main
+
+import (
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"reflect"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sputnik-go/sputnik"
+	"github.com/sputnik-go/sputnik/examples/syslog2nats/broker/brokertest"
+	"github.com/sputnik-go/sputnik/examples/syslog2nats/nats"
+	"github.com/sputnik-go/sputnik/examples/syslog2nats/syslog"
+)
+
+func TestArguments(t *testing.T) {
+	for _, args := range [][]string{{"-x"}, {"x"}, {"-conf"}, {"-tail=maybe"}} {
+		p := execute(t, environ(), args...)
+		assert.Equal(t, exitUsage, p.exit(t), args)
+		assert.Contains(t, p.stderr.String(), "usage:")
+	}
+	p := execute(t, environ(), "-h")
+	assert.Zero(t, p.exit(t))
+	assert.Contains(t, p.stderr.String(), "usage:")
+}
+
+func TestConfigurationFaults(t *testing.T) {
+	cases := map[string]struct {
+		file, text, env string
+		want            []string
+	}{
+		"unknown key":   {"syslog.yaml", "max_con: 1", "", []string{"syslog.yaml", `block \"syslog\"`, `key \"max_con\"`}},
+		"wrong type":    {"nats.yaml", "duplicates: 5", "", []string{"nats.yaml", `block \"nats\"`, `key \"duplicates\"`}},
+		"wrong value":   {"nats.producer.yaml", "max_pending: 0", "", []string{"nats.producer.yaml", `block \"nats.producer\"`, `key \"max_pending\"`}},
+		"not YAML":      {"nats.yaml", "{", "", []string{"nats.yaml"}},
+		"by variable":   {"", "", "S2N_SYSLOG_MAX_LINE=-1", []string{"S2N_SYSLOG_MAX_LINE", `block \"syslog\"`, `key \"max_line\"`}},
+		"unknown block": {"blocks.yaml", "blocks: [{name: nats.producer}, {name: x}]", "", []string{`\"x\"`, "factory"}},
+		"no block":      {"blocks.yaml", "blocks: []", "", []string{"blocks"}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			folder := t.TempDir()
+			if c.file != "" {
+				require.NoError(t, os.WriteFile(filepath.Join(folder, c.file), []byte(c.text), 0o600))
+			}
+			p := execute(t, environ(c.env), "-conf", folder)
+			assert.Equal(t, exitUsage, p.exit(t))
+			for _, want := range c.want {
+				assert.Contains(t, p.stderr.String(), want)
+			}
+			assert.NotContains(t, p.stderr.String(), "listening")
+			assert.NotContains(t, p.stderr.String(), "started")
+		})
+	}
+	p := execute(t, environ(), "-conf", filepath.Join(t.TempDir(), "none"))
+	assert.Equal(t, exitUsage, p.exit(t))
+}
+
+func TestConfFolderGoesBeforeBuiltInAndEnvironmentBeforeBoth(t *testing.T) {
+	folder := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "nats.yaml"), []byte("store: by-folder\nlisten: 127.0.0.1:0\nstream: FOLDER"), 0o600))
+	p := execute(t, environ("S2N_NATS_STREAM=ENVIRONMENT"), "-conf", folder)
+	p.stderr.await(t, 0, `msg=started .*by-folder`)
+	p.stderr.await(t, 0, `stream=ENVIRONMENT`)
+	p.stderr.await(t, 0, "msg=ready")
+	p.kill(syscall.SIGTERM)
+	assert.Zero(t, p.exit(t))
+}
+
+func TestSIGTERM(t *testing.T) {
+	p := execute(t, environ(), "-tail")
+	c := p.dial(t, "tcp")
+	send(t, c, lines(numbered(0, 1000)))
+	accepted(t, c)
+	p.kill(syscall.SIGTERM)
+	assert.Zero(t, p.exit(t))
+	p.stdout.await(t, 0, `^#1000 .* line 999$`)
+	assertFinishOrder(t, p)
+}
+
+func TestSecondInterruptEndsTheWaiting(t *testing.T) {
+	server := brokertest.Reserve(t)
+	p := execute(t, environ("S2N_NATS_URLS="+server.URL))
+	c := p.dial(t, "tcp")
+	send(t, c, lines(numbered(0, 7)))
+	accepted(t, c)
+	p.kill(syscall.SIGINT)
+	p.stderr.await(t, 0, `msg=flushing .*not_acknowledged=7`)
+	again := time.NewTicker(300 * time.Millisecond) // what comes within 250 ms counts as the same
+	defer again.Stop()
+	for len(p.code) == 0 {
+		select {
+		case <-again.C:
+			p.kill(syscall.SIGINT)
+		case code := <-p.code:
+			p.code <- code
+		}
+	}
+	assert.Equal(t, exitFailure, p.exit(t))
+	assert.Contains(t, p.stderr.String(), "forced")
+	assert.Contains(t, p.stderr.String(), "nats.producer")
+}
+
+func TestPortTaken(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer taken.Close()
+	p := execute(t, []string{"S2N_SYSLOG_LISTEN=" + taken.Addr().String()})
+	assert.Equal(t, exitFailure, p.exit(t))
+	assert.Contains(t, p.stderr.String(), "address already in use")
+	assert.Contains(t, p.stderr.String(), taken.Addr().String())
+	assert.NotContains(t, p.stderr.String(), "process running")
+}
+
+func TestStoreCannotBeUsed(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	p := execute(t, environ("S2N_NATS_STORE="+file))
+	assert.Equal(t, exitFailure, p.exit(t))
+	assert.Contains(t, p.stderr.String(), file)
+	assert.NotContains(t, p.stderr.String(), "listening")
+
+	store := "S2N_NATS_STORE=" + t.TempDir()
+	first := execute(t, environ(store))
+	first.stderr.await(t, 0, "msg=ready")
+	second := execute(t, environ(store))
+	assert.Equal(t, exitFailure, second.exit(t))
+	assert.Contains(t, second.stderr.String(), "in use by another process")
+	first.kill(syscall.SIGTERM)
+	assert.Zero(t, first.exit(t))
+}
+
+func TestTwoReceivers(t *testing.T) {
+	folder := t.TempDir()
+	for name, text := range map[string]string{
+		"blocks.yaml": "blocks: [{name: nats.producer}, {name: syslog}, {name: syslog, responsibility: second}]",
+		"second.yaml": "max_line: 10",
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600))
+	}
+	p := execute(t, environ(), "-conf", folder, "-tail")
+	_, next := p.stderr.await(t, 0, "msg=listening .*tcp=")
+	second, _ := p.stderr.await(t, next, `msg=listening .*tcp=(\S+)`)
+	c, err := net.Dial("tcp", second[1])
+	require.NoError(t, err)
+	defer c.Close()
+	send(t, p.dial(t, "tcp"), "0123456789abc\n")
+	p.stdout.await(t, 0, "unparsed: 0123456789abc$")
+	send(t, c, "0123456789abc\n")
+	p.stdout.await(t, 0, `unparsed: 0123456789 \[truncated\]$`)
+	p.kill(syscall.SIGTERM)
+	assert.Zero(t, p.exit(t))
+
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "second.yaml"), []byte("max_line: 0"), 0o600))
+	p = execute(t, environ(), "-conf", folder)
+	assert.Equal(t, exitUsage, p.exit(t))
+	assert.NotContains(t, p.stderr.String(), "started")
+}
+
+// A reader that goes away, as in "syslog2nats -tail | head -1", ends the process, but in order.
+func TestStdoutClosed(t *testing.T) {
+	read, write, err := os.Pipe()
+	require.NoError(t, err)
+	p := executeTo(t, write, environ(), "-tail")
+	require.NoError(t, write.Close())
+	require.NoError(t, read.Close())
+	c := p.dial(t, "tcp")
+	send(t, c, lines(numbered(0, 10)))
+	assert.Equal(t, exitFailure, p.exit(t))
+	assert.Contains(t, p.stderr.String(), "broken pipe")
+	assertFinishOrder(t, p)
+}
+
+// The built-in files show every key with its default, so that they serve as documentation.
+func TestBuiltInConfigurationIsComplete(t *testing.T) {
+	set, err := newApp(options{}, nil, io.Discard, io.Discard).configure()
+	require.NoError(t, err)
+	assert.Equal(t, []sputnik.BlockDescriptor{
+		{Name: nats.ProducerName, Responsibility: nats.ProducerName},
+		{Name: syslog.Name, Responsibility: syslog.Name},
+	}, set.blocks)
+
+	defaults := map[string]any{"nats": nats.DefaultConf(), "nats.producer": nats.DefaultProducerConf(), "syslog": syslog.DefaultConf()}
+	for name, want := range defaults {
+		got := reflect.New(reflect.TypeOf(want))
+		require.NoError(t, set.cf(name, got.Interface()))
+		keys := make(map[string]any)
+		require.NoError(t, set.cf(name, &keys))
+		for i := range got.Elem().NumField() {
+			field := got.Elem().Type().Field(i)
+			assert.Contains(t, keys, field.Tag.Get("koanf"), name)
+			if field.Type.Kind() != reflect.Slice {
+				assert.Equal(t, reflect.ValueOf(want).Field(i).Interface(), got.Elem().Field(i).Interface(), "%s: %s", name, field.Name)
+			}
+		}
+	}
+}

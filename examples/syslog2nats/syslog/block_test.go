@@ -1,0 +1,242 @@
+package syslog
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestTCP(t *testing.T) {
+	f := fly(t, testConf(), nil)
+	c := f.dial(t, "tcp")
+	before := time.Now()
+	counted := "<14>Nov 20 07:30:01 host app: a\nline!"
+	send(t, c, fmt.Sprintf("<13>Nov 20 07:30:01 host app: one\n%d %sgarbage\n", len(counted), counted))
+	r := f.next(t)
+	assert.Equal(t, "one", r.Message)
+	assert.Equal(t, "tcp", r.Transport)
+	assert.Equal(t, c.LocalAddr().String(), r.Peer)
+	assert.False(t, r.Received.Before(before.Truncate(time.Microsecond)), r.Received)
+	assert.Equal(t, "a\nline!", f.next(t).Message)
+	assert.Equal(t, "garbage", f.next(t).Raw)
+}
+
+func TestUDP(t *testing.T) {
+	f := fly(t, testConf(), nil)
+	c := f.dial(t, "udp")
+	send(t, c, "<13>Nov 20 07:30:01 host app: one\n")
+	r := f.next(t)
+	assert.Equal(t, "one", r.Message)
+	assert.Equal(t, "udp", r.Transport)
+	assert.Equal(t, c.LocalAddr().String(), r.Peer)
+	send(t, c, "")
+	send(t, c, "\xef\xbb\xbf12 <13>x\ny")
+	assert.Equal(t, "12 <13>x\ny", f.next(t).Raw, "a datagram is a line, whatever it looks like")
+	require.NoError(t, f.finish())
+}
+
+func TestPortTakenIsAnErrorOfInit(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer taken.Close()
+	_, _, err = listen(taken.Addr().String())
+	require.ErrorIs(t, err, syscall.EADDRINUSE)
+	require.ErrorContains(t, err, taken.Addr().String())
+
+	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer udp.Close()
+	_, _, err = listen(udp.LocalAddr().String())
+	require.ErrorIs(t, err, syscall.EADDRINUSE)
+	again, err := net.Listen("tcp", udp.LocalAddr().String())
+	require.NoError(t, err, "the TCP port was given back")
+	again.Close()
+}
+
+func TestLongestLinePasses(t *testing.T) {
+	f := fly(t, testConf(), nil)
+	c := f.dial(t, "tcp")
+	text := strings.Repeat("x", 64<<10)
+	line := "<13>Nov 20 07:30:01 host app: " + text
+	send(t, c, line+"\n")
+	assert.Equal(t, text, f.next(t).Message)
+	send(t, c, fmt.Sprintf("%d %s", len(line), line))
+	r := f.next(t)
+	assert.Equal(t, text, r.Message)
+	assert.False(t, r.Truncated)
+	send(t, c, line+strings.Repeat("y", 64<<10)+"\n<13>Nov 20 07:30:01 host app: next\n")
+	assert.True(t, f.next(t).Truncated)
+	assert.Equal(t, "next", f.next(t).Message)
+}
+
+func TestGigabyteOctetCountEndsTheConnectionAlone(t *testing.T) {
+	f := fly(t, testConf(), nil)
+	good := f.dial(t, "tcp")
+	bad := f.dial(t, "tcp")
+	send(t, bad, "<13>Nov 20 07:30:01 host app: before\n1073741824 <13>x")
+	awaitClose(t, bad)
+	assert.Equal(t, "before", f.next(t).Message)
+	send(t, good, "<13>Nov 20 07:30:01 host app: good\n")
+	assert.Equal(t, "good", f.next(t).Message)
+}
+
+func TestHalfALineAtCloseIsKept(t *testing.T) {
+	f := fly(t, testConf(), nil)
+	c := f.dial(t, "tcp")
+	send(t, c, "<13>Nov 20 07:30:01 host app: half")
+	require.NoError(t, c.Close())
+	r := f.next(t)
+	assert.Equal(t, "half", r.Message)
+	assert.True(t, r.Truncated)
+}
+
+func TestSilentClientIsClosedAndHarmsNobody(t *testing.T) {
+	conf := testConf()
+	conf.Idle = 20 * time.Millisecond
+	f := fly(t, conf, nil)
+	silent := f.dial(t, "tcp")
+	send(t, silent, "<13>Nov 20 07:30:01 host app: hal")
+	other := f.dial(t, "tcp")
+	send(t, other, "<13>Nov 20 07:30:01 host app: whole\n")
+	awaitClose(t, silent)
+	got := []string{f.next(t).Message, f.next(t).Message}
+	assert.ElementsMatch(t, []string{"whole", "hal"}, got)
+}
+
+func TestByteByByte(t *testing.T) {
+	f := fly(t, testConf(), nil)
+	c := f.dial(t, "tcp")
+	counted := "<13>Nov 20 07:30:01 host app: counted"
+	for _, b := range []byte("\xef\xbb\xbf<13>Nov 20 07:30:01 host app: slow\n" + fmt.Sprint(len(counted)) + " " + counted) {
+		send(t, c, string([]byte{b}))
+	}
+	assert.Equal(t, "slow", f.next(t).Message)
+	assert.Equal(t, "counted", f.next(t).Message)
+}
+
+func TestOneConnectionTooMany(t *testing.T) {
+	conf := testConf()
+	conf.MaxConn = 1
+	f := fly(t, conf, nil)
+	first := f.dial(t, "tcp")
+	send(t, first, "<13>Nov 20 07:30:01 host app: one\n")
+	f.next(t)
+	second := f.dial(t, "tcp")
+	awaitClose(t, second)
+	send(t, first, "<13>Nov 20 07:30:01 host app: two\n")
+	assert.Equal(t, "two", f.next(t).Message)
+	assert.EqualValues(t, 1, f.count.refused.Load())
+}
+
+// A full sink stops the reading, so that the sender's writes block: nothing piles up here.
+func TestBackPressureOverTCP(t *testing.T) {
+	gate := make(chan bool)
+	f := fly(t, testConf(), gate)
+	c := f.dial(t, "tcp")
+	line := "<13>Nov 20 07:30:01 host app: " + strings.Repeat("x", 10_000) + "\n"
+	require.NoError(t, c.SetWriteDeadline(time.Now().Add(500*time.Millisecond)))
+	sent := 0
+	for {
+		n, err := c.Write([]byte(line))
+		sent += n
+		if err != nil {
+			require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+			break
+		}
+	}
+	const kernel = 32 << 20 // buffers of both sockets, generously
+	assert.Less(t, sent, kernel)
+	assert.LessOrEqual(t, f.count.tcp.Load(), uint64(12), "ten in the mailbox, one in OnMsg, one in Send")
+	close(gate)
+	for range sent / len(line) {
+		f.next(t)
+	}
+	require.NoError(t, c.Close())
+	require.NoError(t, f.finish())
+}
+
+func TestUDPDropsAreCounted(t *testing.T) {
+	const sent, queue = 500, 20
+	conf := testConf()
+	conf.UDPQueue = queue
+	gate := make(chan bool)
+	f := fly(t, conf, gate)
+	c := f.dial(t, "udp")
+	for range sent {
+		send(t, c, "<13>Nov 20 07:30:01 host app: x")
+	}
+	gate <- true // it is being served
+	close(gate)
+	require.NoError(t, f.finish())
+	got, dropped := len(f.records), int(f.count.dropped.Load())
+	assert.Equal(t, sent, got+dropped)
+	assert.GreaterOrEqual(t, dropped, 1)
+	assert.GreaterOrEqual(t, got, queue)
+}
+
+func TestUDPQueueIsBoundedInBytes(t *testing.T) {
+	conf := testConf()
+	conf.UDPQueueBytes = 1000
+	s := newUDPServer(&receiver{log: slog.New(slog.DiscardHandler), conf: conf}, nil)
+	for range 5 {
+		s.enqueue(datagram{data: make([]byte, 300)})
+	}
+	assert.Len(t, s.queue, 3)
+	assert.EqualValues(t, 2, s.r.count.dropped.Load())
+}
+
+// What has arrived when the finish begins is still delivered, under back-pressure as well.
+func TestFinishDeliversWhatHasArrived(t *testing.T) {
+	const lines = 1000
+	gate := make(chan bool)
+	f := fly(t, testConf(), gate)
+	c := f.dial(t, "tcp")
+	for i := range lines {
+		send(t, c, fmt.Sprintf("<13>Nov 20 07:30:01 host app: %d\n", i))
+	}
+	gate <- true // the connection is being served
+	close(gate)
+	require.NoError(t, f.finish())
+	require.Len(t, f.records, lines)
+	for i := range lines {
+		assert.Equal(t, fmt.Sprint(i), f.next(t).Message)
+	}
+	awaitClose(t, c)
+}
+
+func TestFinishTellsWhatTheSinkDidNotTake(t *testing.T) {
+	gate := make(chan bool)
+	defer close(gate)
+	f := fly(t, testConf(), gate)
+	c := f.dial(t, "tcp")
+	send(t, c, strings.Repeat("<13>Nov 20 07:30:01 host app: x\n", 100))
+	gate <- true
+	err := f.finish()
+	require.ErrorContains(t, err, `lines were received and not accepted by block "sink"`)
+}
+
+func TestNoSink(t *testing.T) {
+	conf := testConf()
+	conf.To = "nobody"
+	f := fly(t, conf, nil)
+	err := <-f.ended
+	f.ended = nil
+	require.ErrorContains(t, err, `no block with the responsibility "nobody"`)
+}
+
+func TestConfIsChecked(t *testing.T) {
+	require.NoError(t, DefaultConf().check())
+	bad := Conf{Listen: "5514", Timezone: "Nowhere/Land"}
+	err := bad.check()
+	for _, key := range []string{"listen", "to", "timezone", "max_line", "max_conn", "idle", "drain", "udp_queue", "udp_queue_bytes", "udp_buffer"} {
+		assert.ErrorContains(t, err, key)
+	}
+}

@@ -114,9 +114,9 @@ func AppBlocks(cf ConfFactory) ([]BlockDescriptor, error) {
 	return blocks, nil
 }
 
-// confFor returns cf as the block d sees it: what is configured under its
+// ConfFor returns cf as the block d sees it: what is configured under its
 // Responsibility is laid over what is configured under its Name.
-func confFor(cf ConfFactory, d BlockDescriptor) ConfFactory {
+func ConfFor(cf ConfFactory, d BlockDescriptor) ConfFactory {
 	return func(name string, result any) error {
 		err := cf(name, result)
 		absent := errors.Is(err, fs.ErrNotExist)

@@ -143,7 +143,7 @@ func TestConfForLaysResponsibilityOverName(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(fmt.Sprint(tt.d, tt.ask), func(t *testing.T) {
 			var got confExample
-			err := confFor(cf, tt.d)(tt.ask, &got)
+			err := ConfFor(cf, tt.d)(tt.ask, &got)
 			require.Equal(t, tt.want, got)
 			if tt.err == "" {
 				require.NoError(t, err)
@@ -163,7 +163,7 @@ func TestConfForHintsAtErrNotExist(t *testing.T) {
 		}
 		return cause
 	}
-	err := confFor(foreign, BlockDescriptor{"nats", "eu"})("nats", &confExample{})
+	err := ConfFor(foreign, BlockDescriptor{"nats", "eu"})("nats", &confExample{})
 	require.ErrorIs(t, err, cause)
 	require.ErrorContains(t, err, `responsibility "eu" of block "nats"`)
 	require.ErrorContains(t, err, "wraps fs.ErrNotExist")

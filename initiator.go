@@ -149,7 +149,7 @@ func (in *initiator) bringUp(w *worker) error {
 	}
 	for _, u := range in.units {
 		began := time.Now()
-		succeeded, err := in.step(w, u, "Init", func() error { return u.block.init(confFor(in.cfg.confFactory, u.desc)) })
+		succeeded, err := in.step(w, u, "Init", func() error { return u.block.init(ConfFor(in.cfg.confFactory, u.desc)) })
 		if succeeded {
 			u.enter(StateInitialised)
 			in.events.emit(BlockInitialised{now(), u.desc, time.Since(began)})

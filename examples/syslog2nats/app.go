@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -26,12 +27,14 @@ type app struct {
 	opts    options
 	environ []string
 	stdout  io.Writer
+	stderr  io.Writer
 	log     *slog.Logger
 	extra   []sputnik.SputnikOption // for tests
 }
 
 func newApp(opts options, environ []string, stdout, stderr io.Writer) *app {
-	return &app{opts: opts, environ: environ, stdout: stdout, log: slog.New(slog.NewTextHandler(stderr, nil))}
+	log := slog.New(slog.NewTextHandler(stderr, nil))
+	return &app{opts: opts, environ: environ, stdout: stdout, stderr: stderr, log: log}
 }
 
 // settings is the configuration that is needed before the blocks read theirs.
@@ -46,16 +49,16 @@ func (a *app) run() int {
 	if err == nil {
 		err = a.fly(set)
 	}
-	switch {
-	case err == nil:
+	if err == nil {
 		return exitClean
-	case a.isUsage(err):
-		a.log.Error("configuration", "error", err)
-		return exitUsage
-	default:
-		a.log.Error("failed", "error", err)
-		return exitFailure
 	}
+	code := exitFailure
+	if a.isUsage(err) {
+		code = exitUsage
+	}
+	// Not as a log record: it has several lines, and a person reads it.
+	_, _ = fmt.Fprintf(a.stderr, "syslog2nats: %v\n", err)
+	return code
 }
 
 // fly runs the process from the broker's start to its end: the connection has to stand until all blocks have flushed.

@@ -43,7 +43,7 @@ func (a *app) configure() (settings, error) {
 	set.nats, err = nats.ReadConf(set.cf)
 	faults = append(faults, err)
 	for _, b := range set.blocks {
-		faults = append(faults, checkBlock(b, confOf(b, set.cf)))
+		faults = append(faults, checkBlock(b, sputnik.ConfFor(set.cf, b)))
 	}
 	return set, errors.Join(faults...)
 }
@@ -56,20 +56,6 @@ func checkBlock(b sputnik.BlockDescriptor, cf sputnik.ConfFactory) (err error) {
 		_, err = nats.ReadProducerConf(cf)
 	}
 	return err
-}
-
-// confOf is the configuration as the block will see it: that of its responsibility lies over that of its name.
-func confOf(b sputnik.BlockDescriptor, cf sputnik.ConfFactory) sputnik.ConfFactory {
-	return func(name string, result any) error {
-		err := cf(name, result)
-		if name != b.Name || b.Responsibility == b.Name || err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		if over := cf(b.Responsibility, result); !errors.Is(over, fs.ErrNotExist) {
-			return over
-		}
-		return err
-	}
 }
 
 // isUsage tells whether err is about the configuration, and adds where a value that a block refused comes from.

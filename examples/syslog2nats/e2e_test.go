@@ -238,7 +238,7 @@ func TestServerDownAtFinish(t *testing.T) {
 	accepted(t, c)
 	p.kill(interrupt)
 	assert.Equal(t, exitFailure, p.exit(t))
-	p.stderr.await(t, 0, `msg=failed .*7 lines not acknowledged within 100ms`)
+	p.stderr.await(t, 0, `: 7 lines not acknowledged within 100ms`)
 }
 
 func TestServerDownAtFinishWithEverythingFull(t *testing.T) {
@@ -249,5 +249,5 @@ func TestServerDownAtFinishWithEverythingFull(t *testing.T) {
 	accepted(t, c) // in the window, on the way, and in the mailbox
 	p.kill(interrupt)
 	assert.Equal(t, exitFailure, p.exit(t))
-	p.stderr.await(t, 0, `msg=failed .*900 lines not acknowledged within 100ms`)
+	p.stderr.await(t, 0, `: 900 lines not acknowledged within 100ms`)
 }

@@ -35,12 +35,12 @@ func TestConfigurationFaults(t *testing.T) {
 		file, text, env string
 		want            []string
 	}{
-		"unknown key":   {"syslog.yaml", "max_con: 1", "", []string{"syslog.yaml", `block \"syslog\"`, `key \"max_con\"`}},
-		"wrong type":    {"nats.yaml", "duplicates: 5", "", []string{"nats.yaml", `block \"nats\"`, `key \"duplicates\"`}},
-		"wrong value":   {"nats.producer.yaml", "max_pending: 0", "", []string{"nats.producer.yaml", `block \"nats.producer\"`, `key \"max_pending\"`}},
+		"unknown key":   {"syslog.yaml", "max_con: 1", "", []string{"syslog.yaml", `block "syslog"`, `key "max_con"`}},
+		"wrong type":    {"nats.yaml", "duplicates: 5", "", []string{"nats.yaml", `block "nats"`, `key "duplicates"`}},
+		"wrong value":   {"nats.producer.yaml", "max_pending: 0", "", []string{"nats.producer.yaml", `block "nats.producer"`, `key "max_pending"`}},
 		"not YAML":      {"nats.yaml", "{", "", []string{"nats.yaml"}},
-		"by variable":   {"", "", "S2N_SYSLOG_MAX_LINE=-1", []string{"S2N_SYSLOG_MAX_LINE", `block \"syslog\"`, `key \"max_line\"`}},
-		"unknown block": {"blocks.yaml", "blocks: [{name: nats.producer}, {name: x}]", "", []string{`\"x\"`, "factory"}},
+		"by variable":   {"", "", "S2N_SYSLOG_MAX_LINE=-1", []string{"S2N_SYSLOG_MAX_LINE", `block "syslog"`, `key "max_line"`}},
+		"unknown block": {"blocks.yaml", "blocks: [{name: nats.producer}, {name: x}]", "", []string{`"x"`, "factory"}},
 		"no block":      {"blocks.yaml", "blocks: []", "", []string{"blocks"}},
 	}
 	for name, c := range cases {

@@ -69,6 +69,10 @@ examples: ## start and stop every example
 budget: ## count the root package's lines of code
 	@find . -maxdepth 1 -name '*.go' ! -name '*_test.go' | sort | xargs awk -v budget=$(BUDGET) -f tools/codelines.awk
 
+.PHONY: bench
+bench: ## ten rounds of the root's benchmarks; compare the figures of one run only
+	for i in 1 2 3 4 5 6 7 8 9 10; do go test -run '^$$' -bench . . | grep ^Benchmark; done
+
 .PHONY: cover
 cover: ## coverage of the root module, profile in cover.out
 	go test -coverpkg=./... -coverprofile=cover.out ./...

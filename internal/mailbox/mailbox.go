@@ -46,10 +46,11 @@ type Box struct {
 	overflow Overflow
 	consume  func(first Msg) // body of the consumer goroutine
 	lost     func()
-	handled  atomic.Uint64 // OnMsg came back, one way or another
-	off      atomic.Bool   // called off: the consumer stops before the next message
-	news     atomic.Bool   // something other than messages waits for the consumer
-	wake     chan Msg      // 1 slot; nil means: look around
+	wake     chan Msg    // 1 slot; nil means: look around
+	off      atomic.Bool // called off: the consumer stops before the next message
+	news     atomic.Bool // something other than messages waits for the consumer
+
+	_ cacheLine // what follows is written by senders
 
 	mu       sync.Mutex
 	opened   bool // Run was started
@@ -65,8 +66,14 @@ type Box struct {
 	dropped  uint64 // by DropOldest
 	high     int
 
-	batch fifo.Queue[Msg] // the consumer's own
+	_ cacheLine // what follows is written by the consumer
+
+	handled atomic.Uint64 // OnMsg came back, one way or another
+	batch   fifo.Queue[Msg]
 }
+
+// cacheLine keeps apart what different cores write.
+type cacheLine [64]byte
 
 type waiter struct {
 	msg   Msg

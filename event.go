@@ -156,7 +156,6 @@ type EventsLost struct {
 func (ProcessPrepared) record() (slog.Level, string)  { return slog.LevelInfo, "process prepared" }
 func (ProcessRunning) record() (slog.Level, string)   { return slog.LevelInfo, "process running" }
 func (ProcessFinishing) record() (slog.Level, string) { return slog.LevelInfo, "process finishing" }
-func (ProcessHurried) record() (slog.Level, string)   { return slog.LevelWarn, "finish cut short" }
 func (BlockInitialised) record() (slog.Level, string) { return slog.LevelInfo, "block initialised" }
 func (BlockRunning) record() (slog.Level, string)     { return slog.LevelDebug, "block running" }
 func (BlockFailed) record() (slog.Level, string)      { return slog.LevelError, "block failed" }
@@ -179,6 +178,13 @@ func (e ReadyChanged) record() (slog.Level, string) {
 		return slog.LevelInfo, "ready"
 	}
 	return slog.LevelInfo, "not ready"
+}
+
+func (e ProcessHurried) record() (slog.Level, string) {
+	if e.Forced {
+		return slog.LevelWarn, "finish cut short by a second signal"
+	}
+	return slog.LevelWarn, "finish cut short, its limit is used up"
 }
 
 func (e ProcessFinished) record() (slog.Level, string) {
@@ -213,7 +219,7 @@ func attributes(e Event) (attrs []slog.Attr) {
 		}
 		key := strings.ToLower(fields.Type().Field(i).Name)
 		switch v := fields.Field(i).Interface().(type) {
-		case At, bool:
+		case At, bool: // in the words of record
 		case BlockDescriptor:
 			attrs = append(attrs, slog.String(key, v.Responsibility))
 		case time.Duration:

@@ -25,7 +25,8 @@ type ShootDown func()
 
 // NewSputnik makes a process of options; [WithConfFactory] and [WithAppBlocks] are mandatory. The error is
 // a *[SetupError] that lists everything that is wrong with the set-up; faults that only a block's
-// factory can show are left to Prepare where there are no others.
+// factory can show are left to Prepare where there are no others. The Sputnik is never nil; where
+// there is an error, its Prepare returns it again.
 func NewSputnik(opts ...SputnikOption) (*Sputnik, error) {
 	sp := &Sputnik{
 		cfg: &config{

@@ -241,3 +241,40 @@ func TestErrorsMayCallBack(t *testing.T) {
 		require.ErrorContains(t, f.landed(), "boom")
 	})
 }
+
+func TestEachEventIsLoggedInWordsOfItsOwn(t *testing.T) {
+	at := sputnik.At{Time: time.Unix(0, 0).UTC()}
+	block := sputnik.BlockDescriptor{Name: "name", Responsibility: "resp"}
+	events := map[string]sputnik.Event{
+		`INFO msg="process prepared" blocks=3 took=1s`:                         sputnik.ProcessPrepared{At: at, Blocks: 3, Took: time.Second},
+		`INFO msg="process running"`:                                           sputnik.ProcessRunning{At: at},
+		`INFO msg=ready`:                                                       sputnik.ReadyChanged{At: at, Ready: true},
+		`INFO msg="not ready" reason=why`:                                      sputnik.ReadyChanged{At: at, Reason: "why"},
+		`INFO msg="process finishing" cause=boom`:                              sputnik.ProcessFinishing{At: at, Cause: errBoom},
+		`WARN msg="finish cut short by a second signal"`:                       sputnik.ProcessHurried{At: at, Forced: true},
+		`WARN msg="finish cut short, its limit is used up"`:                    sputnik.ProcessHurried{At: at},
+		`INFO msg="process finished" cause=boom took=1s`:                       sputnik.ProcessFinished{At: at, Cause: errBoom, Took: time.Second},
+		`ERROR msg="process finished" cause=boom error=boom`:                   sputnik.ProcessFinished{At: at, Cause: errBoom, Err: errBoom},
+		`INFO msg="block initialised" block=resp took=1s`:                      sputnik.BlockInitialised{At: at, Block: block, Took: time.Second},
+		`DEBUG msg="block running" block=resp`:                                 sputnik.BlockRunning{At: at, Block: block},
+		`ERROR msg="block failed" block=resp error="panic: boom" stacks=where`: sputnik.BlockFailed{At: at, Block: block, Err: &sputnik.PanicError{Value: errBoom, Stack: []byte("where")}},
+		`DEBUG msg="block finishing" block=resp queued=2`:                      sputnik.BlockFinishing{At: at, Block: block, Queued: 2},
+		`INFO msg="block finished" block=resp handled=1 took=1s`:               sputnik.BlockFinished{At: at, Block: block, Mailbox: sputnik.MailboxStatus{Accepted: 1, Handled: 1}, Took: time.Second},
+		`ERROR msg="block abandoned" error="block \"resp\" (name): abandoned after 1s: Run did not return" stacks=where`: sputnik.BlockAbandoned{At: at, Err: &sputnik.AbandonedError{
+			Block: block, Callbacks: []string{"Run"}, After: time.Second, Stacks: "where",
+		}},
+		`WARN msg="messages lost" block=resp count=7 reason=why`:            sputnik.MessagesLost{At: at, Block: block, Count: 7, Reason: "why"},
+		`INFO msg=connected attempt=2 took=1s`:                              sputnik.Connected{At: at, Attempt: 2, Took: time.Second},
+		`WARN msg="not ready: connect failed" attempt=2 error=boom next=1s`: sputnik.ConnectFailed{At: at, Attempt: 2, Err: errBoom, Next: time.Second},
+		`WARN msg="connection lost" error=boom`:                             sputnik.ConnectionLost{At: at, Err: errBoom},
+		`INFO msg=disconnected`:                                             sputnik.Disconnected{At: at},
+		`WARN msg="connector stalled" call=Connect limit=1s`:                sputnik.ConnectorStalled{At: at, Call: "Connect", Limit: time.Second},
+		`ERROR msg="connector fault" error=boom`:                            sputnik.ConnectorFaulted{At: at, Err: errBoom},
+		`WARN msg="events lost" count=9`:                                    sputnik.EventsLost{At: at, Count: 9},
+	}
+	for want, e := range events {
+		var out bytes.Buffer
+		sputnik.LogObserver(slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug})))(e)
+		assert.Equal(t, "time=1970-01-01T00:00:00.000Z level="+want+"\n", out.String())
+	}
+}

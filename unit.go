@@ -101,15 +101,17 @@ func (u *unit) runReturned(err error) {
 
 // isOnly tells whether err is, or wraps, one of the expected errors, and nothing else beside it.
 func isOnly(err error, expected ...error) bool {
+	if slices.Contains(expected, err) {
+		return true
+	}
 	switch w := err.(type) { //nolint:errorlint // this is the unwrapping
 	case interface{ Unwrap() []error }:
-		return !slices.ContainsFunc(w.Unwrap(), func(e error) bool { return !isOnly(e, expected...) })
+		all := w.Unwrap()
+		return len(all) > 0 && !slices.ContainsFunc(all, func(e error) bool { return !isOnly(e, expected...) })
 	case interface{ Unwrap() error }:
-		if isOnly(w.Unwrap(), expected...) {
-			return true
-		}
+		return isOnly(w.Unwrap(), expected...)
 	}
-	return slices.Contains(expected, err)
+	return false
 }
 
 // fail notes that a callback failed, which stops the process (G11).

@@ -12,8 +12,8 @@ import (
 // struct, with what is configured under confName. What result already holds are the defaults.
 // An error that wraps fs.ErrNotExist says that nothing is configured under that name.
 //
-// It is called by Init callbacks and by the connector's plug-in, so by several goroutines at a time.
-// [NewConfFactory] makes a ready one.
+// A block that has defaults for everything lets that error pass. The factory may be kept and called later, so
+// it must be safe for concurrent use. [NewConfFactory] makes a ready one; Init gets it by way of [ConfFor].
 type ConfFactory func(confName string, result any) error
 
 // ServerConfiguration is whatever the server's plug-in reads by means of a [ConfFactory].
@@ -31,7 +31,7 @@ type ServerConnection = any
 type Msg map[string]any
 
 // BlockDescriptor identifies a block: Name says which factory makes it, Responsibility tells this
-// instance from all others of the process.
+// instance from all others of the process. The responsibilities "initiator" and "connector" are reserved.
 type BlockDescriptor struct {
 	Name           string
 	Responsibility string
@@ -59,14 +59,18 @@ type (
 	Run func(communicator BlockCommunicator)
 
 	// Finish releases what the block holds and makes Run return. It is called once.
-	// init is true when Run was never started: on the goroutine of initialisation, in place of a
-	// launch (G2). Else it runs on a goroutine of its own, after the mailbox has been emptied (G5).
+	// init is true when Run was never started, because another Init failed (then it runs on the goroutine of
+	// initialisation, G2) or because of a stop before the launch. Else it runs on a goroutine of its own,
+	// after the mailbox has been emptied (G5).
 	Finish func(init bool)
 
-	// OnServerConnect tells the block of a new connection; see G16 for the order.
+	// OnServerConnect tells the block of a new connection, on a goroutine of its own, at the same time as Run and
+	// OnMsg unless there is [WithSerialCallbacks]; see G16 for the order. All blocks share the connection,
+	// and it is the plug-in's to close.
 	OnServerConnect func(connection ServerConnection)
 
-	// OnServerDisconnect tells the block that the connection of the last OnServerConnect is gone.
+	// OnServerDisconnect tells the block that the connection of the last OnServerConnect is gone. It isn't called
+	// at the end of the process: there the connection still stands while the block finishes (G18).
 	OnServerDisconnect func()
 
 	// OnMsg receives the messages sent to the block one by one, on one goroutine (G12).
@@ -119,7 +123,7 @@ func WithInit(f Init) BlockOption { return func(b *Block) { b.init = f } }
 func WithRun(f Run) BlockOption { return func(b *Block) { b.run = f } }
 
 // WithRunContext sets a Run that obeys a context, in place of [WithRun]. The context ends when the block's mailbox
-// has been emptied during its finish, or after half of the block's time; context.Cause says why the process stops. An error other than the
+// has been emptied during its finish, or after three quarters of the block's time; context.Cause says why the process stops. An error other than the
 // context's own is a failure of the block and stops the process; with it the context ends at once.
 // A block with it needs no Finish and no stop channel. Without Finish, Run may go on to flush after the end of the
 // context, within the block's time, and the block hears of the connection until it returns.
@@ -159,14 +163,15 @@ func WithMailbox(capacity int, overflow Overflow) BlockOption {
 			b.fault("WithMailbox: capacity %d: must be at least 1", capacity)
 		}
 		if overflow != Reject && overflow != DropOldest && overflow != Wait {
-			b.fault("WithMailbox: unknown overflow policy %d: use Reject, DropOldest or Wait", overflow)
+			b.fault("WithMailbox: unknown %v: use Reject, DropOldest or Wait", overflow)
 		}
 		b.capacity, b.overflow = capacity, overflow
 	}
 }
 
-// WithBlockFinishTimeout limits the finish of this block, emptying its mailbox included. Without it
-// the block gets half of what is left of the process's limit ([WithFinishTimeout]).
+// WithBlockFinishTimeout limits the finish of this block; at most three quarters of it are spent on emptying
+// its mailbox. Without it the block gets half of what is left of the process's limit ([WithFinishTimeout]);
+// the last one gets all but a reserve of up to 3 s for the connector.
 func WithBlockFinishTimeout(d time.Duration) BlockOption {
 	return func(b *Block) {
 		if d <= 0 {

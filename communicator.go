@@ -13,7 +13,8 @@ type BlockCommunicator interface {
 
 	// Send puts msg into the block's mailbox and tells whether it was accepted. It is refused when msg is
 	// nil, when the block has no OnMsg, when its finish has begun, and by a full mailbox with
-	// [Reject]. Send doesn't block, except with [Wait] (G12), and allocates nothing (G14).
+	// [Reject]. Send doesn't block, except with [Wait] (G12), and makes no allocation for a message (G14). The
+	// initiator accepts nothing but [FinishMsg], and nothing once the process has ended.
 	Send(msg Msg) bool
 }
 

@@ -31,8 +31,9 @@ type ConfSources struct {
 	// its trailing line ends are dropped; where a field's own variable ends in
 	// _FILE (key "cert_file" beside "cert"), it belongs to that field.
 	// Lists are separated by commas, integers are decimal, an empty variable
-	// counts as unset. Maps and lists of structs can't be given by variables,
-	// nor can anything if the result is a map.
+	// counts as unset. Characters other than letters and digits become "_". Maps
+	// and lists of structs can't be given by variables, nor can anything if the
+	// result is a map. A variable that stands for no field is ignored.
 	Environ []string
 
 	// EnvPrefix begins every variable: "S2N" makes S2N_SYSLOG_MAX_CONN. It keeps
@@ -114,8 +115,9 @@ func AppBlocks(cf ConfFactory) ([]BlockDescriptor, error) {
 	return blocks, nil
 }
 
-// ConfFor returns cf as the block d sees it: what is configured under its
-// Responsibility is laid over what is configured under its Name.
+// ConfFor returns cf as the Init of block d gets it: what is configured under
+// its Responsibility is laid over what is configured under its Name. Use it to
+// check a block's configuration before Prepare.
 func ConfFor(cf ConfFactory, d BlockDescriptor) ConfFactory {
 	return func(name string, result any) error {
 		err := cf(name, result)

@@ -14,7 +14,7 @@ const (
 	DefaultConnectorResponsibility = "connector"
 
 	// DefaultConnectorTimeout is the interval of heartbeats, and the base of the backoff between
-	// attempts, where [WithConnector] gets 0.
+	// attempts, where [WithConnector] gets 0. It limits no call: that is [DefaultConnectTimeout].
 	DefaultConnectorTimeout = 5 * time.Second
 )
 
@@ -23,28 +23,31 @@ func ConnectorDescriptor() BlockDescriptor {
 	return BlockDescriptor{DefaultConnectorName, DefaultConnectorResponsibility}
 }
 
-// ServerConnector is the plug-in that knows the server. Its methods are never called two at a time, but
-// from more than one goroutine. Each call has a limit ([WithConnectTimeout]); one that exceeds it is
-// reported, and no other call is made until it returns (G15).
+// ServerConnector is the plug-in that knows the server. Its methods are called one at a time, not always on the
+// same goroutine. Each call has a limit ([WithConnectTimeout]); one that exceeds it is reported, and no
+// other call is made until it returns (G15). A panic is a failed attempt, or a broken connection.
 type ServerConnector interface {
-	// Connect connects to the server and returns the connection, which is handed to the blocks as it is.
+	// Connect connects to the server and returns the connection, which is handed to the blocks as it is. It
+	// is not called while connected. A success counts also beyond the limit.
 	Connect(cf ConfFactory) (ServerConnection, error)
-	// IsConnected is the heartbeat: false says that the connection is broken.
+	// IsConnected is the heartbeat: false, or no answer within the limit, says that the connection is broken.
 	IsConnected() bool
 	// Disconnect closes the connection, a broken one included. It is called once for each Connect
-	// that succeeded, before the next one (G17).
+	// that succeeded, before the next one (G17). A slow block may still use the connection at that moment.
 	Disconnect()
 }
 
 // ContextConnector is implemented by a plug-in whose Connect can be interrupted; ConnectContext is then
-// called in place of Connect. The context ends with the attempt's limit, or with the finish.
+// called in place of Connect. The context ends with the attempt's limit, or when the connector's own finish comes,
+// after that of all application blocks.
 type ContextConnector interface {
 	ConnectContext(ctx context.Context, cf ConfFactory) (ServerConnection, error)
 }
 
 // PushConnector is implemented by a plug-in that learns by itself that its connection broke. Broken is called
 // after each successful connect: a value on the channel, or its close, says that this connection is
-// broken now; blocks needn't wait for the next heartbeat. Each connection should have its own channel.
+// broken now; blocks needn't wait for the next heartbeat. Each connection should have its own channel; a nil
+// one leaves it to the heartbeats.
 type PushConnector interface {
 	Broken() <-chan error
 }

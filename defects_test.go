@@ -17,7 +17,7 @@ import (
 	"github.com/sputnik-go/sputnik"
 )
 
-// One test for each defect of the library of 2023 that this one must not have.
+// One test for each defect of github.com/g41797/sputnik v0.0.21 that this library must not have.
 
 func TestDefectFinishInParallelInNoOrder(t *testing.T) {
 	bubble(t, func(t *testing.T) {

@@ -15,7 +15,10 @@
 //
 //	func (g *greeter) Init(cf sputnik.ConfFactory) error {
 //		g.Every = time.Second // the default, laid under what is configured
-//		return cf("greeter", g)
+//		if err := cf("greeter", g); !errors.Is(err, fs.ErrNotExist) {
+//			return err // nil, or a fault; to be configured nowhere is fine
+//		}
+//		return nil
 //	}
 //
 //	func (g *greeter) Run(ctx context.Context, bc sputnik.BlockCommunicator) error {
@@ -32,10 +35,10 @@
 //	func (g *greeter) OnMsg(msg sputnik.Msg) { fmt.Println(msg["text"]) }
 //
 //	func main() {
-//		conf, err := sputnik.NewConfFactory(sputnik.ConfSources{Path: "conf", Environ: os.Environ()})
+//		conf, err := sputnik.NewConfFactory(sputnik.ConfSources{Environ: os.Environ()}) // GREETER_EVERY=2s
 //		if err == nil {
 //			err = sputnik.Fly(sputnik.WithConfFactory(conf),
-//				sputnik.WithAppBlocks([]sputnik.BlockDescriptor{{"greeter", "greeter"}}),
+//				sputnik.WithAppBlocks([]sputnik.BlockDescriptor{{Name: "greeter", Responsibility: "greeter"}}),
 //				sputnik.WithLogger(slog.Default()))
 //		}
 //		if err != nil {
@@ -68,13 +71,15 @@
 //
 //	created ── Init ──▶ initialised ── Run ──▶ running ── a callback fails ──▶ failed
 //	   │                     │                    │                               │
-//	   │ Init fails          │ stop before launch │ its turn                      │ its turn
-//	   ▼                     ▼                    ▼                               │
+//	   │ Init fails          │ stop, or another   │ its turn                      │ its turn
+//	   ▼                     ▼ block's Init fails ▼                               │
 //	failed               finishing ◀──────────────┴───────────────────────────────┘
 //	(no Finish)              │  mailbox closed, what it accepted is handled; context ends;
 //	                         │  Finish; Run and all callbacks are awaited
 //	                         ├──▶ finished
 //	                         └──▶ abandoned: its time was up; its goroutines are in the error
+//
+// An Init or Attach that overruns its limit makes the block abandoned at once; blocks behind it stay created.
 //
 // # Guarantees
 //
@@ -82,7 +87,7 @@
 //
 // Order:
 //
-//   - G1 Blocks are created and initialised one after another, finisher, connector, then application
+//   - G1 Blocks are created, and then initialised, one after another: finisher, connector, then application
 //     blocks as listed, on one goroutine that Prepare waits for. Everything wrong with the set-up is
 //     reported at once, before any Init.
 //   - G2 When an Init errors, panics, calls Goexit, overruns its limit ([WithInitTimeout]) or is met by a
@@ -90,37 +95,42 @@
 //     budget, and Prepare's error names block, position and cause. The failed block's Finish is not called.
 //   - G3 No Run starts before every Init (and Attach) succeeded; each is called once, on its own goroutine.
 //   - G4 Blocks finish in strictly reverse order, one at a time, the next only when the previous has finished or was
-//     abandoned; then the connector disconnects; then the finisher. With sinks listed first, shutdown loses nothing.
-//   - G5 The finish of one block: its mailbox closes, what was accepted is handled, its context ends,
-//     Finish(false) runs on a goroutine of its own, Run and callbacks are awaited. No callback begins after Finish
-//     began; where there is no Finish, none begins after Run returned.
+//     abandoned; then the connector disconnects; then the finisher. With sinks listed first, shutdown loses nothing, as long as the
+//     time suffices.
+//   - G5 The finish of one block: its mailbox closes, what was accepted is handled (in three quarters of the
+//     block's time; the rest is reported), its context ends, Finish(false) runs on a goroutine of its own,
+//     Run and callbacks are awaited. No callback begins after Finish began; where there is no Finish, none
+//     begins after Run returned.
 //
 // Stop:
 //
 //   - G6 One sticky trigger, first cause wins, honoured at any moment before, during and after Prepare and launch.
 //     Launch and ShootDown are idempotent and may be called from any goroutine.
-//   - G7 launch returns within the finish limit ([WithFinishTimeout]) plus a small constant, whatever blocks do.
+//   - G7 launch returns within the finish limit ([WithFinishTimeout]) plus two seconds at most, whatever blocks do.
 //     A block that overruns its share is abandoned: named in the error with the stacks of its own
 //     goroutines; the others still finish in order.
 //   - G8 launch returns nil after a clean finish, else one error for errors.Is and errors.As: the cause first, then block
 //     by block what failed, was abandoned, or was left unhandled ([FlightError]).
 //   - G9 A second signal ends the waiting: every context ends, the remaining blocks share a short limit, and
-//     launch's error says "forced" ([ErrForced]). Signals within 250 ms of the last count as one.
+//     launch's error says "forced" ([ErrForced]). Signals within 250 ms of the first count as one.
 //   - G10 After launch has returned, no goroutine of the library is left, except those abandoned and named.
 //
 // Failures:
 //
 //   - G11 Every callback is guarded: a panic or Goexit becomes an error with block, callback, value
 //     and stack. In Init it rolls back; in Finish it is recorded; elsewhere it finishes the process in order. What the
-//     block's mailbox accepted is still handled.
+//     block's mailbox accepted is still handled. In a call of the connector's plug-in it is a failed attempt, or a
+//     broken connection.
 //
 // Messages:
 //
 //   - G12 OnMsg is called sequentially, in FIFO order for each sender, on one goroutine, never before
-//     the block's Run was started. Send from any goroutine, the block's own included, never deadlocks.
+//     the block's Run was started. Send from any goroutine, the block's own included, never deadlocks; only
+//     mailboxes with [Wait] in a circle can hold each other up, until the finish.
 //   - G13 Sent = handled + rejected + dead. Nothing that Send accepted vanishes unreported.
 //   - G14 A message belongs to the receiver once Send has accepted it; sputnik doesn't copy, keep or read it after
-//     OnMsg returned, so pooled messages work. Send allocates nothing (when it needn't wait).
+//     OnMsg returned, so pooled messages work. Send makes no allocation for a message (when it needn't wait); only the
+//     queue's storage grows.
 //
 // Connection:
 //

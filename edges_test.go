@@ -15,7 +15,7 @@ import (
 	"github.com/sputnik-go/sputnik"
 )
 
-func TestG5HalfOfTheBudgetIsForTheBacklog(t *testing.T) {
+func TestG5ThreeQuartersOfTheTimeAreForTheBacklog(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var bc sputnik.BlockCommunicator
 		var at time.Duration
@@ -28,8 +28,8 @@ func TestG5HalfOfTheBudgetIsForTheBacklog(t *testing.T) {
 		}
 		var ue *sputnik.UnhandledError
 		require.ErrorAs(t, f.land(), &ue)
-		assert.InDelta(t, 95, ue.Count, 1)
-		assert.Equal(t, 5*time.Second, at)
+		assert.InDelta(t, 92, ue.Count, 1)
+		assert.Equal(t, 7500*time.Millisecond, at)
 	})
 }
 
@@ -338,5 +338,33 @@ func TestG7TheLastBlockGetsAllThatIsLeft(t *testing.T) {
 		require.NoError(t, err)
 		go shootDown()
 		require.NoError(t, launch())
+	})
+}
+
+func TestG2AnAttachThatHangsIsAbandonedWithItsBlock(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var j journal
+		f, err := newFlight(t, crew{
+			logging(&j, "a"),
+			logging(&j, "b", sputnik.WithAttach(func(sputnik.BlockCommunicator) { time.Sleep(time.Hour) })),
+		})
+		var ie *sputnik.InitError
+		require.ErrorAs(t, err, &ie)
+		require.ErrorIs(t, err, sputnik.ErrTimeout)
+		assert.Equal(t, []string{"init a", "init b", "finish a true"}, j.all(), "its Finish would meet its Attach")
+		assert.Equal(t, sputnik.StateAbandoned, f.block("b").State)
+		assert.Len(t, eventsOf[sputnik.BlockAbandoned](f), 1)
+		time.Sleep(2 * time.Hour)
+	})
+}
+
+func TestG5ALongBacklogHasMostOfTheLimit(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var bc sputnik.BlockCommunicator
+		f := takeOff(t, crew{idle("a", handle(&bc), sputnik.WithOnMsg(func(sputnik.Msg) { time.Sleep(time.Second) }))})
+		for range 16 {
+			bc.Send(sputnik.Msg{})
+		}
+		require.NoError(t, f.land())
 	})
 }

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// Why a process stops, and what went wrong on the way. All of them reach the caller wrapped in the
-// error of Prepare or launch; take it apart with errors.Is and errors.As.
+// Why a process stops, and what went wrong on the way. After a clean finish launch returns nil, and the cause is
+// in [Status] and in [ProcessFinished]; else it is in the error of Prepare or launch: take that apart
+// with errors.Is and errors.As.
 var (
 	// ErrShootDown is the cause of a stop by [ShootDown].
 	ErrShootDown = errors.New("shoot-down")
@@ -69,7 +70,8 @@ type InitError struct {
 	// Position of the block in the order of initialisation, from 1, and how many blocks there are.
 	// The finisher is the first, the connector, where there is one, the second.
 	Position, Of int
-	// Err is what Init (or Attach) returned, a *PanicError, ErrGoexit, ErrTimeout, or the cause of a stop.
+	// Err is what Init returned, a *PanicError, ErrGoexit, an *AbandonedError, or the cause of a stop, alone or
+	// with one of these.
 	Err error
 }
 
@@ -81,7 +83,7 @@ func (e *InitError) Unwrap() error { return e.Err }
 // BlockError is a failure of one callback of one block.
 type BlockError struct {
 	Block    BlockDescriptor
-	Callback string // "Run", "OnMsg", "Finish", ...
+	Callback string // "Run", "OnMsg", "OnServerConnect", "OnServerDisconnect" or "Finish"
 	Err      error
 }
 
@@ -117,7 +119,7 @@ func (e *AbandonedError) Error() string {
 		e.Block, e.After.Round(time.Millisecond), strings.Join(e.Callbacks, ", "))
 }
 
-// Unwrap returns ErrTimeout.
+// Unwrap makes errors.Is(err, ErrTimeout) true.
 func (e *AbandonedError) Unwrap() error { return ErrTimeout }
 
 // UnhandledError counts the messages that a block's mailbox accepted and OnMsg never saw (G13).
@@ -130,7 +132,7 @@ func (e *UnhandledError) Error() string {
 	return fmt.Sprintf("block %s: accepted messages left unhandled: %d", e.Block, e.Count)
 }
 
-// FlightError is what launch returns when a process did not end cleanly (G8). Its text ends with
+// FlightError is what launch, or Prepare, returns when a process did not end cleanly (G8). Its text ends with
 // the stacks of panics and of abandoned blocks.
 type FlightError struct {
 	Cause  error   // why the process stopped; first cause wins

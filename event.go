@@ -31,6 +31,11 @@ func now() At { return At{time.Now()} }
 
 // The events of the process.
 type (
+	// ProcessPreparing is the first event: the set-up is sound, Inits follow.
+	ProcessPreparing struct {
+		At
+		Blocks int
+	}
 	// ProcessPrepared says that every block is initialised and attached.
 	ProcessPrepared struct {
 		At
@@ -39,7 +44,7 @@ type (
 	}
 	// ProcessRunning says that every Run was started.
 	ProcessRunning struct{ At }
-	// ReadyChanged says that readiness turned; Reason says why not, and is empty when ready (G19).
+	// ReadyChanged says how readiness is at the launch, and each time it turns; Reason says why not (G19).
 	ReadyChanged struct {
 		At
 		Ready  bool
@@ -56,7 +61,8 @@ type (
 		At
 		Forced bool
 	}
-	// ProcessFinished is the last event. Err is what launch, or Prepare, returns.
+	// ProcessFinished is the last event. Err is what launch, or Prepare, returns, but for what goes wrong
+	// with observers.
 	ProcessFinished struct {
 		At
 		Cause error
@@ -88,7 +94,7 @@ type (
 	BlockFinishing struct {
 		At
 		Block  BlockDescriptor
-		Queued int
+		Queued int // the message in OnMsg included
 	}
 	// BlockFinished says that all of the block's callbacks have returned.
 	BlockFinished struct {
@@ -100,7 +106,8 @@ type (
 	// BlockAbandoned says that the finish goes on without the block (G7).
 	BlockAbandoned struct {
 		At
-		Err *AbandonedError
+		Block BlockDescriptor
+		Err   *AbandonedError
 	}
 	// MessagesLost says that accepted messages were not handled (G13): dropped by DropOldest, or
 	// left in the mailbox of a block that did not finish in time. One event may stand for many.
@@ -120,14 +127,14 @@ type (
 		Attempt int
 		Took    time.Duration
 	}
-	// ConnectFailed says that an attempt failed, and when the next one follows.
+	// ConnectFailed says that an attempt failed, and after which pause the next one follows.
 	ConnectFailed struct {
 		At
 		Attempt int
 		Err     error
 		Next    time.Duration
 	}
-	// ConnectionLost says that a heartbeat failed, or that the plug-in said so by itself.
+	// ConnectionLost says that a heartbeat failed or overran its limit, or that the plug-in said so by itself.
 	ConnectionLost struct {
 		At
 		Err error
@@ -153,6 +160,7 @@ type EventsLost struct {
 	Count int
 }
 
+func (ProcessPreparing) record() (slog.Level, string) { return slog.LevelDebug, "process preparing" }
 func (ProcessPrepared) record() (slog.Level, string)  { return slog.LevelInfo, "process prepared" }
 func (ProcessRunning) record() (slog.Level, string)   { return slog.LevelInfo, "process running" }
 func (ProcessFinishing) record() (slog.Level, string) { return slog.LevelInfo, "process finishing" }
@@ -194,8 +202,8 @@ func (e ProcessFinished) record() (slog.Level, string) {
 	return slog.LevelInfo, "process finished"
 }
 
-// LogObserver returns an observer that writes each event to l, with the time of the event and its fields
-// as attributes: transitions as Info, what an operator should see as Warn, failures as Error, the
+// LogObserver returns an observer that writes each event to l, with the time of the event and those of
+// its fields that say something as attributes: transitions as Info, what an operator should see as Warn, failures as Error, the
 // rest as Debug. A nil l is silent.
 func LogObserver(l *slog.Logger) func(Event) {
 	return func(e Event) {
@@ -225,8 +233,12 @@ func attributes(e Event) (attrs []slog.Attr) {
 		case time.Duration:
 			attrs = append(attrs, slog.Duration(key, v.Round(time.Microsecond)))
 		case MailboxStatus:
-			if v.Accepted > 0 {
-				attrs = append(attrs, slog.Uint64("handled", v.Handled))
+			for _, n := range []slog.Attr{
+				slog.Uint64("handled", v.Handled), slog.Uint64("rejected", v.Rejected), slog.Uint64("dead", v.Dead),
+			} {
+				if n.Value.Uint64() > 0 {
+					attrs = append(attrs, n)
+				}
 			}
 		case error:
 			if key == "err" {

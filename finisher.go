@@ -18,7 +18,7 @@ func FinisherDescriptor() BlockDescriptor {
 	return BlockDescriptor{DefaultFinisherName, DefaultFinisherResponsibility}
 }
 
-// sameDelivery is the time within which further signals count as copies of the last: a terminal
+// sameDelivery is the time within which further signals count as copies of the first: a terminal
 // signals the whole process group, and a parent often passes the signal on (G9).
 const sameDelivery = 250 * time.Millisecond
 

@@ -120,6 +120,7 @@ func create(w *worker, factory BlockFactory, limit time.Duration) (*Block, error
 func (in *initiator) prepare() error {
 	began := time.Now()
 	in.events.start(in.cfg.observers)
+	in.events.emit(ProcessPreparing{now(), len(in.units)})
 	onEnd := func() { in.stop(&ContextError{context.Cause(in.cfg.ctx)}) }
 	in.unwatch = context.AfterFunc(in.cfg.ctx, onEnd)
 	if in.cfg.ctx.Err() != nil {
@@ -188,6 +189,7 @@ func (in *initiator) step(w *worker, u *unit, callback string, fn func() error) 
 	}
 	w.giveUp()
 	hung := u.abandoned([]string{callback}, time.Since(began))
+	u.leave(hung)
 	if cause := in.why(); cause != nil {
 		return false, fmt.Errorf("%w, then: %w", cause, hung)
 	}
@@ -305,6 +307,8 @@ func (h health) reason() string {
 	switch {
 	case h.ready():
 		return ""
+	case h.state == StateFinished:
+		return fmt.Sprintf("stopped: %v", h.cause)
 	case h.cause != nil:
 		return fmt.Sprintf("stopping: %v", h.cause)
 	case h.state == StatePreparing:

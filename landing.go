@@ -12,6 +12,8 @@ const (
 	hurryGrace = time.Second
 	// maxStacks bounds the blocks whose stacks are taken: each costs a look at all goroutines of the program.
 	maxStacks = 32
+	// lastReserve is what the last application block leaves to the connector and the finisher.
+	lastReserve = 3 * time.Second
 	// maxTail is what a block keeps of its time once its waiting in Send was ended.
 	maxTail = time.Second
 )
@@ -63,7 +65,7 @@ func (in *initiator) finish(u *unit, w *worker) {
 	in.events.emit(BlockFinishing{now(), u.desc, u.box.Stats().Depth})
 
 	drained := u.box.Close()
-	if !await(drained, began.Add(share/2), in.hurried) {
+	if !await(drained, began.Add(share/4*3), in.hurried) {
 		u.box.CallOff()
 	}
 	u.cancel(in.why())
@@ -134,11 +136,15 @@ func (u *unit) settle(stuck []string, took time.Duration) {
 	u.in.events.emit(BlockFinished{now(), u.desc, MailboxStatus(box), took})
 }
 
-// abandon notes that the flight goes on without the block.
+// abandon notes, for the error as well, that the flight goes on without the block.
 func (u *unit) abandon(err *AbandonedError) {
 	u.fault(err)
+	u.leave(err)
+}
+
+func (u *unit) leave(err *AbandonedError) {
 	u.enter(StateAbandoned)
-	u.in.events.emit(BlockAbandoned{now(), err})
+	u.in.events.emit(BlockAbandoned{now(), u.desc, err})
 }
 
 func (u *unit) abandoned(callbacks []string, after time.Duration) *AbandonedError {
@@ -149,7 +155,8 @@ func (u *unit) abandoned(callbacks []string, after time.Duration) *AbandonedErro
 	return err
 }
 
-// share is a block's own limit, or half of what is left, so that those that follow always get something.
+// share is a block's own limit, or half of what is left, so that those that follow always get something; the
+// last of the application gets more, as only the connector and the finisher follow.
 func (in *initiator) share(u *unit) time.Duration {
 	left := in.left()
 	if left <= 0 {
@@ -157,6 +164,9 @@ func (in *initiator) share(u *unit) time.Duration {
 		left = in.left()
 	}
 	share := left / 2
+	if u.position == in.cfg.infrastructure()+1 {
+		share = left - min(left/4, lastReserve)
+	}
 	switch {
 	case u.block.finishTimeout > 0:
 		share = min(u.block.finishTimeout, left)

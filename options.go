@@ -13,11 +13,11 @@ import (
 
 // Defaults of the time limits.
 const (
-	// DefaultInitTimeout limits one Init.
+	// DefaultInitTimeout limits each factory, Init and Attach.
 	DefaultInitTimeout = 30 * time.Second
 	// DefaultFinishTimeout limits the finish of the process; Kubernetes grants 30 s.
 	DefaultFinishTimeout = 25 * time.Second
-	// DefaultConnectTimeout limits one call of the connector's plug-in.
+	// DefaultConnectTimeout limits one call of the connector's plug-in. The interval is [DefaultConnectorTimeout].
 	DefaultConnectTimeout = 10 * time.Second
 	// DefaultBackoffCap limits the pause between two attempts to connect.
 	DefaultBackoffCap = time.Minute
@@ -79,13 +79,14 @@ func WithBlockFactories(blkFacts BlockFactories) SputnikOption {
 }
 
 // WithFinisher replaces the default finisher, which listens to SIGINT and SIGTERM, by a block of the host. It
-// is initialised first and finished last, and asks for the finish by [FinishMsg].
+// is initialised first and finished last, and asks for the finish by [FinishMsg]. It has no way to force (G9).
 func WithFinisher(fbd BlockDescriptor) SputnikOption {
 	return option(func(c *config) { c.finisher = fbd })
 }
 
 // WithConnector sets the plug-in that connects to the server, and the interval of its heartbeats, which is also the
-// base of the backoff between attempts to connect (G15). 0 means [DefaultConnectorTimeout].
+// base of the backoff between attempts to connect (G15). 0 means [DefaultConnectorTimeout]. After a loss the next
+// attempt comes at once if the connection stood for an interval at least, else after the backoff.
 func WithConnector(cnt ServerConnector, to time.Duration) SputnikOption {
 	return option(func(c *config) {
 		c.connected, c.connector, c.interval = true, cnt, to
@@ -111,7 +112,8 @@ func WithContext(ctx context.Context) SputnikOption {
 	})
 }
 
-// WithSignals sets the source of the default finisher's signals, in place of the operating system's.
+// WithSignals sets the source of the default finisher's signals, in place of the operating system's. A finisher of the
+// host's own doesn't see it.
 func WithSignals(signals <-chan os.Signal) SputnikOption {
 	return option(func(c *config) {
 		if signals == nil {
@@ -121,9 +123,10 @@ func WithSignals(signals <-chan os.Signal) SputnikOption {
 	})
 }
 
-// WithObserver adds an observer of lifecycle events. It gets each event of this process, in order, on one goroutine that
-// all observers share. A slow one holds up nobody but the others: events wait in a buffer (16,384; what
-// goes beyond is counted by [EventsLost]), and launch waits for the last one for a second at most.
+// WithObserver adds an observer of lifecycle events. It gets each event of this process, in order, on one
+// goroutine that all observers share. A slow one holds up nobody but the others: events wait in a buffer
+// (16,384; what goes beyond is counted by [EventsLost]), and launch waits for the last one for a second at
+// most. An observer that panics is called again for the next event; launch's error tells of the first panic.
 func WithObserver(observe func(Event)) SputnikOption {
 	return option(func(c *config) {
 		if observe == nil {
@@ -143,13 +146,14 @@ func WithLogger(l *slog.Logger) SputnikOption {
 	})
 }
 
-// WithInitTimeout limits each Init; see [DefaultInitTimeout].
+// WithInitTimeout limits each factory, Init and Attach; see [DefaultInitTimeout].
 func WithInitTimeout(d time.Duration) SputnikOption {
 	return limit("WithInitTimeout", d, func(c *config) *time.Duration { return &c.initTimeout })
 }
 
-// WithFinishTimeout limits the whole finish (G7); see [DefaultFinishTimeout]. Each block gets half of what is left of
-// it, unless it has a limit of its own ([WithBlockFinishTimeout]).
+// WithFinishTimeout limits the whole finish (G7); see [DefaultFinishTimeout]. Each block gets half of what is left
+// of it, unless it has a limit of its own ([WithBlockFinishTimeout]). launch may take two seconds more:
+// one for blocks that hang even so, one for observers.
 func WithFinishTimeout(d time.Duration) SputnikOption {
 	return limit("WithFinishTimeout", d, func(c *config) *time.Duration { return &c.finishTimeout })
 }

@@ -19,13 +19,14 @@ type Sputnik struct {
 type Launch func() error
 
 // ShootDown stops the process, as a signal does. It may be called from any goroutine, a block's included, at any time
-// and more than once; it doesn't wait for the end. Called in place of a launch, it finishes the
-// blocks by itself, with Finish(true), and launch then returns at once.
+// and more than once. During the flight it doesn't wait for the end. In place of a launch it finishes the
+// blocks by itself, with Finish(true), and returns when that is done (from inside a callback: at once); launch
+// then returns nil, or what went wrong.
 type ShootDown func()
 
 // NewSputnik makes a process of options; [WithConfFactory] and [WithAppBlocks] are mandatory. The error is
-// a *[SetupError] that lists everything that is wrong with the set-up; faults that only a block's
-// factory can show are left to Prepare where there are no others. The Sputnik is never nil; where
+// a *[SetupError] that lists everything that is wrong with the set-up. Factories are called only if there is a
+// fault already, to report all at once; else their faults are Prepare's. The Sputnik is never nil; where
 // there is an error, its Prepare returns it again.
 func NewSputnik(opts ...SputnikOption) (*Sputnik, error) {
 	sp := &Sputnik{
@@ -59,9 +60,10 @@ func NewSputnik(opts ...SputnikOption) (*Sputnik, error) {
 
 // Prepare creates all blocks, initialises them one after another (G1), and attaches them. If that
 // fails, the initialised ones are finished in reverse order, and the error says which block failed, at which
-// position, and why (G2). After a nil error, call launch or shootDown: the blocks are up.
+// position, and why (G2): a *[SetupError], an *[InitError], or a *[FlightError] with that as its cause where
+// the rollback failed, too. After a nil error, call launch or shootDown: the blocks are up.
 //
-// Prepare may be called again, for another flight of its own.
+// Prepare may be called again, for another flight of its own; with a connector, when the last one has ended.
 func (s Sputnik) Prepare() (launch Launch, shootDown ShootDown, err error) {
 	if s.cfg == nil {
 		return nil, nil, &SetupError{Faults: []error{errors.New("this Sputnik was not made by NewSputnik")}}

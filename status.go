@@ -31,7 +31,7 @@ type Status struct {
 	Since time.Time // when State was entered
 	Cause error     // why the process stops; nil before
 
-	// Live tells that the engine turns. It never depends on the server (G19).
+	// Live is true from Prepare until everything is finished. It never depends on the server (G19).
 	Live bool
 	// Ready tells that all is well: running, connected if there is a connector, no block failed,
 	// not finishing (G19).
@@ -70,8 +70,8 @@ func StatusOf(bc BlockCommunicator) (Status, bool) {
 	}
 	var s Status
 	q := statusQuery{answer: &s}
-	ok = initiator.Send(Msg{controlKey: q})
-	return s, ok
+	initiator.Send(Msg{controlKey: q})
+	return s, s.State != ""
 }
 
 // Status returns a snapshot of the process that this Sputnik was last prepared for.

@@ -61,7 +61,7 @@ func TestG19LiveNeverDependsOnTheServerReadyDoes(t *testing.T) {
 		assert.Greater(t, sp.Status().Connection.Attempt, 1)
 		shootDown()
 		require.NoError(t, <-done)
-		look(false, false, "stopping: shoot-down")
+		look(false, false, "stopped: shoot-down")
 	})
 }
 

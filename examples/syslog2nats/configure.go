@@ -43,19 +43,27 @@ func (a *app) configure() (settings, error) {
 	set.nats, err = nats.ReadConf(set.cf)
 	faults = append(faults, err)
 	for _, b := range set.blocks {
-		faults = append(faults, checkBlock(b, sputnik.ConfFor(set.cf, b)))
+		faults = append(faults, set.check(b))
 	}
 	return set, errors.Join(faults...)
 }
 
-func checkBlock(b sputnik.BlockDescriptor, cf sputnik.ConfFactory) (err error) {
+// check reads what the block will read, before anything listens.
+func (set settings) check(b sputnik.BlockDescriptor) error {
+	cf := sputnik.ConfFor(set.cf, b)
 	switch b.Name {
 	case syslog.Name:
-		_, err = syslog.ReadConf(cf)
+		conf, err := syslog.ReadConf(cf)
+		known := func(other sputnik.BlockDescriptor) bool { return other.Responsibility == conf.To }
+		if err == nil && !slices.ContainsFunc(set.blocks, known) {
+			err = &sputnik.ConfError{Name: b.Name, Key: "to", Err: fmt.Errorf("no block is responsible for %q", conf.To)}
+		}
+		return err
 	case nats.ProducerName:
-		_, err = nats.ReadProducerConf(cf)
+		_, err := nats.ReadProducerConf(cf)
+		return err
 	}
-	return err
+	return nil
 }
 
 // isUsage tells whether err is about the configuration, and adds where a value that a block refused comes from.

@@ -41,6 +41,7 @@ func TestConfigurationFaults(t *testing.T) {
 		"not YAML":      {"nats.yaml", "{", "", []string{"nats.yaml"}},
 		"by variable":   {"", "", "S2N_SYSLOG_MAX_LINE=-1", []string{"S2N_SYSLOG_MAX_LINE", `block "syslog"`, `key "max_line"`}},
 		"unknown block": {"blocks.yaml", "blocks: [{name: nats.producer}, {name: x}]", "", []string{`"x"`, "factory"}},
+		"no receiver":   {"", "", "S2N_SYSLOG_TO=nobody", []string{"S2N_SYSLOG_TO", `block "syslog"`, `key "to"`, `"nobody"`}},
 		"no block":      {"blocks.yaml", "blocks: []", "", []string{"blocks"}},
 	}
 	for name, c := range cases {

@@ -111,5 +111,8 @@ func (r *Reader) absent(name string) error {
 	for _, s := range r.sources {
 		looked = append(looked, s.describe(name))
 	}
+	if len(looked) == 0 {
+		return fmt.Errorf("nothing configured, there are no sources: %w", fs.ErrNotExist)
+	}
 	return fmt.Errorf("nothing configured, looked in: %s: %w", strings.Join(looked, ", "), fs.ErrNotExist)
 }

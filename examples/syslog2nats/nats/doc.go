@@ -2,8 +2,8 @@
 // block that publishes what other blocks send it, "nats.tail" the block that prints what gets stored. Import it blank to
 // register the blocks.
 //
-// Exactly once, end to end: a message that the producer has accepted is published until the stream acknowledges it,
-// always under the same message id, made of an id of this process and a counter. The server drops repetitions within the
+// Each message that the producer has accepted is stored once, also across reconnects, as long as the process lives: it
+// is published until the stream acknowledges it, always under the same message id, made of an id of this process and a counter. The server drops repetitions within the
 // stream's duplicates window; after a longer outage the producer looks up in the stream what had been stored.
 // What is held in memory dies with the process.
 //

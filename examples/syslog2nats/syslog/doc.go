@@ -1,5 +1,6 @@
 // Package syslog is the block "syslog": it receives syslog lines over UDP and TCP on one port and sends each to another
-// block as a record in JSON. Import it blank to register the block.
+// block as a record in JSON. Import it blank to register the block. Syslog is plain text without authentication: the
+// block listens on 127.0.0.1 unless told otherwise.
 //
 // Framing (LF, NUL or octet count) and format (RFC 3164 or 5424) are found by itself, line by line. A line that no
 // parser takes is kept as it came; every record carries the peer's address and the time of receipt.

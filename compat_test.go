@@ -15,9 +15,9 @@ import (
 	"github.com/sputnik-go/sputnik"
 )
 
-// This file is written the way the seed writes it: what compiles and flies here was promised there.
+// This file is written as users of github.com/g41797/sputnik write: what compiles and flies there does here.
 
-// Types: each is what the seed says, no more and no less.
+// Types: each is what it is there, no more and no less.
 var (
 	_ func(confName string, result any) error = sputnik.ConfFactory(nil)
 	_ func(cf sputnik.ConfFactory) error      = sputnik.Init(nil)
@@ -88,7 +88,7 @@ var (
 	_ func(sputnik.Sputnik) (sputnik.Launch, sputnik.ShootDown, error) = sputnik.Sputnik.Prepare
 )
 
-func TestSeedConstants(t *testing.T) {
+func TestCompatConstants(t *testing.T) {
 	const (
 		initiator     string = sputnik.InitiatorResponsibility
 		finisherName  string = sputnik.DefaultFinisherName
@@ -235,7 +235,7 @@ func (tb *testBlocks) factories() sputnik.BlockFactories {
 	return res
 }
 
-func TestSeedFlight(t *testing.T) {
+func TestCompatFlight(t *testing.T) {
 	tb := newTestBlocks()
 	testSputnik, _ := sputnik.NewSputnik(
 		sputnik.WithConfFactory(dumbConf),
@@ -275,7 +275,7 @@ func TestSeedFlight(t *testing.T) {
 	assert.False(t, tb.conntr.IsConnected())
 }
 
-func TestSeedFailedInit(t *testing.T) {
+func TestCompatFailedInit(t *testing.T) {
 	tb := newTestBlocks()
 	tb.sick = "3"
 	testSputnik, _ := sputnik.NewSputnik(
@@ -322,7 +322,7 @@ func (f *dumbFinisher) finish(init bool)                              { close(f.
 func (f *dumbFinisher) onServerConnect(conn sputnik.ServerConnection) { f.server <- conn }
 func (f *dumbFinisher) debug(msg sputnik.Msg)                         {}
 
-func TestSeedFinisherOfTheHost(t *testing.T) {
+func TestCompatFinisherOfTheHost(t *testing.T) {
 	tb := newTestBlocks()
 	factories := tb.factories()
 	factories["dumbfinisher"] = func() *sputnik.Block {
@@ -349,7 +349,7 @@ func TestSeedFinisherOfTheHost(t *testing.T) {
 	assert.Equal(t, []string{"finish 3 false", "finish 2 false", "finish 1 false"}, tb.j.with("finish"))
 }
 
-// flyByValue takes a copy, as functions that were written against the seed do.
+// flyByValue takes a copy, as functions that were written against it do.
 func flyByValue(testSputnik sputnik.Sputnik) error {
 	launch, kill, err := testSputnik.Prepare()
 	if err != nil {
@@ -359,7 +359,7 @@ func flyByValue(testSputnik sputnik.Sputnik) error {
 	return launch()
 }
 
-func TestSeedSputnikIsCopied(t *testing.T) {
+func TestCompatSputnikIsCopied(t *testing.T) {
 	tb := newTestBlocks()
 	testSputnik, err := sputnik.NewSputnik(
 		sputnik.WithConfFactory(dumbConf),
@@ -374,7 +374,7 @@ func TestSeedSputnikIsCopied(t *testing.T) {
 	assert.Len(t, tb.j.with("init"), 2*len(blkList), "each Prepare is a flight of its own")
 }
 
-// loner is a block that knows no server, registered as the seed registers.
+// loner is a block that knows no server, registered as its users register.
 type loner struct{ stop chan struct{} }
 
 func (l *loner) init(cf sputnik.ConfFactory) error { l.stop = make(chan struct{}); return nil }
@@ -399,7 +399,7 @@ func init() { // Registration of loner block factory
 	sputnik.RegisterBlockFactory("loner", lonerBlockFactory)
 }
 
-func TestSeedWithoutServer(t *testing.T) {
+func TestCompatWithoutServer(t *testing.T) {
 	_, err := sputnik.Factory("loner")
 	require.NoError(t, err)
 	testSputnik, _ := sputnik.NewSputnik(
@@ -412,7 +412,7 @@ func TestSeedWithoutServer(t *testing.T) {
 }
 
 // Keys with "__" are the library's. What a block sends under them is not obeyed.
-func TestSeedHouseKeepingMessageOfABlock(t *testing.T) {
+func TestCompatHouseKeepingMessageOfABlock(t *testing.T) {
 	tb := newTestBlocks()
 	testSputnik, _ := sputnik.NewSputnik(
 		sputnik.WithConfFactory(dumbConf),

@@ -138,6 +138,9 @@ func (u *unit) fault(err error) {
 
 // drop is told by the mailbox of each message that DropOldest takes away.
 func (u *unit) drop() {
+	if u.in.events.feed == nil {
+		return
+	}
 	if u.dropped.Add(1) == 1 && !u.in.events.emit(dropMark{now(), u}) {
 		u.dropped.Store(0)
 	}

@@ -560,14 +560,18 @@ func TestG14NothingIsKeptAfterOnMsg(t *testing.T) {
 
 func TestG14SendToABoundedMailboxAllocatesNothing(t *testing.T) {
 	for name, overflow := range map[string]sputnik.Overflow{
-		"reject": sputnik.Reject, "wait": sputnik.Wait,
+		"reject": sputnik.Reject, "drop oldest": sputnik.DropOldest, "wait": sputnik.Wait,
 	} {
 		t.Run(name, func(t *testing.T) {
+			launched := make(chan struct{})
 			var bc sputnik.BlockCommunicator
 			gate := make(chan struct{})
 			c := crew{
 				idle("a", sputnik.WithMailbox(2, overflow), sputnik.WithOnMsg(func(sputnik.Msg) { <-gate })),
-				idle("from", handle(&bc)),
+				idle("from", handle(&bc), sputnik.WithRunContext(func(ctx context.Context, own sputnik.BlockCommunicator) error {
+					close(launched)
+					return untilDone(ctx, own)
+				})),
 			}
 			sp, err := sputnik.NewSputnik(append(c.options(), sputnik.WithSignals(noSignals()))...)
 			require.NoError(t, err)
@@ -587,9 +591,7 @@ func TestG14SendToABoundedMailboxAllocatesNothing(t *testing.T) {
 			}
 			go func() { done <- launch() }()
 			close(gate)
-			for sp.Status().State == sputnik.StatePrepared {
-				runtime.Gosched()
-			}
+			<-launched
 			shootDown()
 			require.NoError(t, <-done)
 		})

@@ -88,7 +88,7 @@
 // Order:
 //
 //   - G1 Blocks are created, and then initialised, one after another: finisher, connector, then application
-//     blocks as listed, on one goroutine that Prepare waits for. Everything wrong with the set-up is
+//     blocks as listed, all on one goroutine that Prepare waits for. Everything wrong with the set-up is
 //     reported at once, before any Init.
 //   - G2 When an Init errors, panics, calls Goexit, overruns its limit ([WithInitTimeout]) or is met by a
 //     stop, no later Init runs, the initialised blocks get Finish(true) in reverse order with a fresh

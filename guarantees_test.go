@@ -26,17 +26,20 @@ func TestG1CreatesInOrderOnOneGoroutine(t *testing.T) {
 		for _, resp := range []string{"a", "b", "c"} {
 			c = append(c, member{resp, func() *sputnik.Block {
 				j.add("%s on %s", resp, goid())
-				return idle(resp).make()
+				return idle(resp, sputnik.WithInit(func(sputnik.ConfFactory) error {
+					j.add("%s on %s", resp, goid())
+					return nil
+				})).make()
 			}})
 		}
 		f, err := newFlight(t, c)
 		require.NoError(t, err)
 		defer f.shootDown()
 		lines := j.all()
-		require.Len(t, lines, 3)
+		require.Len(t, lines, 6)
 		on := strings.TrimPrefix(lines[0], "a")
 		assert.NotEqual(t, " on "+goid(), on, "Prepare only waits for it")
-		assert.Equal(t, []string{"a" + on, "b" + on, "c" + on}, lines)
+		assert.Equal(t, []string{"a" + on, "b" + on, "c" + on, "a" + on, "b" + on, "c" + on}, lines)
 	})
 }
 

@@ -27,6 +27,7 @@ type initiator struct {
 	byResp    map[string]*unit
 	connector *connector // nil without
 	events    eventBus
+	worker    worker // the goroutine of initialisation
 
 	stopping chan struct{} // closed by the first stop
 	hurried  chan struct{} // closed when the finish is cut short
@@ -62,14 +63,12 @@ func newInitiator(cfg *config) (*initiator, error) {
 	}
 	in.id = fmt.Sprintf("%p", in)
 	faults := append([]error(nil), cfg.faults...)
-	var w worker
-	defer w.giveUp()
 	for i, d := range cfg.descriptors() {
 		factory, err := cfg.factory(d.Name)
 		if err != nil {
 			continue // among the faults already
 		}
-		b, err := create(&w, factory, cfg.initTimeout)
+		b, err := create(&in.worker, factory, cfg.initTimeout)
 		var wrong []error
 		if err != nil {
 			wrong = []error{err}
@@ -93,6 +92,7 @@ func newInitiator(cfg *config) (*initiator, error) {
 		}
 	}
 	if len(faults) > 0 {
+		in.worker.giveUp()
 		return nil, &SetupError{Faults: faults}
 	}
 	return in, nil
@@ -126,11 +126,10 @@ func (in *initiator) prepare() error {
 	if in.cfg.ctx.Err() != nil {
 		onEnd()
 	}
-	var w worker
-	defer w.giveUp()
-	if failed := in.bringUp(&w); failed != nil {
+	defer in.worker.giveUp()
+	if failed := in.bringUp(); failed != nil {
 		in.stop(failed)
-		in.land(&w, failed)
+		in.land(&in.worker, failed)
 		return in.err
 	}
 	in.enter(StatePrepared)
@@ -138,7 +137,7 @@ func (in *initiator) prepare() error {
 	return nil
 }
 
-func (in *initiator) bringUp(w *worker) error {
+func (in *initiator) bringUp() error {
 	failed := func(u *unit, callback string, err error) error {
 		ie := &InitError{Block: u.desc, Callback: callback, Position: u.position, Of: len(in.units), Err: err}
 		if u.status().State == StateCreated {
@@ -150,7 +149,7 @@ func (in *initiator) bringUp(w *worker) error {
 	}
 	for _, u := range in.units {
 		began := time.Now()
-		succeeded, err := in.step(w, u, "Init", func() error { return u.block.init(ConfFor(in.cfg.confFactory, u.desc)) })
+		succeeded, err := in.step(u, "Init", func() error { return u.block.init(ConfFor(in.cfg.confFactory, u.desc)) })
 		if succeeded {
 			u.enter(StateInitialised)
 			in.events.emit(BlockInitialised{now(), u.desc, time.Since(began)})
@@ -163,7 +162,7 @@ func (in *initiator) bringUp(w *worker) error {
 		if u.block.attach == nil {
 			continue
 		}
-		if _, err := in.step(w, u, "Attach", func() error { u.block.attach(&communicator{u, u}); return nil }); err != nil {
+		if _, err := in.step(u, "Attach", func() error { u.block.attach(&communicator{u, u}); return nil }); err != nil {
 			return failed(u, "Attach", err)
 		}
 	}
@@ -172,13 +171,13 @@ func (in *initiator) bringUp(w *worker) error {
 
 // step runs one callback on the goroutine of initialisation. A stop meanwhile is an error even if the callback
 // succeeded; one that overruns its limit, or a stop by too much, is left behind with its goroutine.
-func (in *initiator) step(w *worker, u *unit, callback string, fn func() error) (succeeded bool, err error) {
+func (in *initiator) step(u *unit, callback string, fn func() error) (succeeded bool, err error) {
 	if cause := in.why(); cause != nil {
 		return false, fmt.Errorf("not called: %w", cause)
 	}
 	began := time.Now()
 	p := patience{in.cfg.initTimeout, interruptGrace, in.stopping, in.hurried}
-	err, came := p.await(w.run(u.ctx, fn))
+	err, came := p.await(in.worker.run(u.ctx, fn))
 	if came {
 		if cause := in.why(); cause != nil && err != nil {
 			return false, fmt.Errorf("%w, then: %w", cause, err)
@@ -187,7 +186,7 @@ func (in *initiator) step(w *worker, u *unit, callback string, fn func() error) 
 		}
 		return err == nil, err
 	}
-	w.giveUp()
+	in.worker.giveUp()
 	hung := u.abandoned([]string{callback}, time.Since(began))
 	u.leave(hung)
 	if cause := in.why(); cause != nil {
@@ -240,9 +239,8 @@ func (in *initiator) shootDown() {
 }
 
 func (in *initiator) landUnlaunched() {
-	var w worker
-	defer w.giveUp()
-	in.land(&w, nil)
+	defer in.worker.giveUp()
+	in.land(&in.worker, nil)
 }
 
 // stop is the one trigger of the finish. It is sticky, the first cause wins (G6), and readiness goes

@@ -39,12 +39,18 @@ func (a *app) configure() (settings, error) {
 	if a.opts.tail && !slices.Contains(set.blocks, tail) {
 		set.blocks = slices.Insert(set.blocks, 0, tail)
 	}
-	faults := make([]error, 0, len(set.blocks)+1)
+	faults := set.checkFiles(a.opts.conf)
 	set.nats, err = nats.ReadConf(set.cf)
 	faults = append(faults, err)
+	factories := a.factories()
 	for _, b := range set.blocks {
+		if factories[b.Name] == nil {
+			err := fmt.Errorf("there is no block %q", b.Name)
+			faults = append(faults, &sputnik.ConfError{Name: "blocks", Key: "blocks", Err: err})
+		}
 		faults = append(faults, set.check(b))
 	}
+	set.warnOfVariables(a.environ, a.log)
 	return set, errors.Join(faults...)
 }
 
@@ -54,9 +60,8 @@ func (set settings) check(b sputnik.BlockDescriptor) error {
 	switch b.Name {
 	case syslog.Name:
 		conf, err := syslog.ReadConf(cf)
-		known := func(other sputnik.BlockDescriptor) bool { return other.Responsibility == conf.To }
-		if err == nil && !slices.ContainsFunc(set.blocks, known) {
-			err = &sputnik.ConfError{Name: b.Name, Key: "to", Err: fmt.Errorf("no block is responsible for %q", conf.To)}
+		if err == nil {
+			err = set.checkReceiver(b, conf.To)
 		}
 		return err
 	case nats.ProducerName:
@@ -64,6 +69,23 @@ func (set settings) check(b sputnik.BlockDescriptor) error {
 		return err
 	}
 	return nil
+}
+
+// checkReceiver wants a block that takes messages, listed before b: then it is finished after b.
+func (set settings) checkReceiver(b sputnik.BlockDescriptor, to string) error {
+	receiver := slices.IndexFunc(set.blocks, func(other sputnik.BlockDescriptor) bool { return other.Responsibility == to })
+	var err error
+	switch {
+	case receiver < 0:
+		err = fmt.Errorf("no block is responsible for %q", to)
+	case set.blocks[receiver].Name != nats.ProducerName:
+		err = fmt.Errorf("%q takes no messages, want a %s", to, nats.ProducerName)
+	case receiver > slices.Index(set.blocks, b):
+		err = fmt.Errorf("%q has to be listed before %q, so that it is finished after it", to, b.Responsibility)
+	default:
+		return nil
+	}
+	return &sputnik.ConfError{Name: b.Name, Key: "to", Err: err}
 }
 
 // isUsage tells whether err is about the configuration, and adds where a value that a block refused comes from.
@@ -89,8 +111,7 @@ func (a *app) isUsage(err error) bool {
 
 // source is the last layer that has a say on a key: the environment, the folder, or what is built in.
 func (a *app) source(ce *sputnik.ConfError) string {
-	name := strings.NewReplacer(".", "_", "-", "_").Replace(ce.Name + "_" + ce.Key)
-	variable := envPrefix + "_" + strings.ToUpper(name)
+	variable := variable(ce.Name, ce.Key)
 	if slices.ContainsFunc(a.environ, func(e string) bool {
 		return strings.HasPrefix(e, variable+"=") || strings.HasPrefix(e, variable+"_FILE=")
 	}) {

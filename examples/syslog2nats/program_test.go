@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -40,9 +41,16 @@ func TestConfigurationFaults(t *testing.T) {
 		"wrong value":   {"nats.producer.yaml", "max_pending: 0", "", []string{"nats.producer.yaml", `block "nats.producer"`, `key "max_pending"`}},
 		"not YAML":      {"nats.yaml", "{", "", []string{"nats.yaml"}},
 		"by variable":   {"", "", "S2N_SYSLOG_MAX_LINE=-1", []string{"S2N_SYSLOG_MAX_LINE", `block "syslog"`, `key "max_line"`}},
-		"unknown block": {"blocks.yaml", "blocks: [{name: nats.producer}, {name: x}]", "", []string{`"x"`, "factory"}},
+		"unknown block": {"blocks.yaml", "blocks: [{name: nats.producer}, {name: x}]", "", []string{"blocks.yaml", `there is no block "x"`}},
 		"no receiver":   {"", "", "S2N_SYSLOG_TO=nobody", []string{"S2N_SYSLOG_TO", `block "syslog"`, `key "to"`, `"nobody"`}},
-		"no block":      {"blocks.yaml", "blocks: []", "", []string{"blocks"}},
+		"own receiver":  {"", "", "S2N_SYSLOG_TO=syslog", []string{"S2N_SYSLOG_TO", `key "to"`, `"syslog" takes no messages`}},
+		"the finisher":  {"syslog.yaml", "to: finisher", "", []string{"syslog.yaml", `key "to"`, `"finisher"`}},
+		"order": {"blocks.yaml", "blocks: [{name: syslog}, {name: nats.producer}]", "", []string{
+			`block "syslog"`, `key "to"`, `"nats.producer" has to be listed before "syslog"`,
+		}},
+		"unknown file":   {"sylog.yaml", "max_line: 1", "", []string{"sylog.yaml", "nothing that runs"}},
+		"capital format": {"syslog.YAML", "max_line: 1", "", []string{"syslog.YAML", "nothing that runs"}},
+		"no block":       {"blocks.yaml", "blocks: []", "", []string{"blocks"}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -59,7 +67,12 @@ func TestConfigurationFaults(t *testing.T) {
 			assert.NotContains(t, p.stderr.String(), "started")
 		})
 	}
-	p := execute(t, environ(), "-conf", filepath.Join(t.TempDir(), "none"))
+	folder := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(folder, "syslog.yaml"), 0o700)) // what docker -v makes of a missing file
+	p := execute(t, environ(), "-conf", folder)
+	assert.Equal(t, exitUsage, p.exit(t))
+	assert.Contains(t, p.stderr.String(), "syslog.yaml: is a folder")
+	p = execute(t, environ(), "-conf", filepath.Join(t.TempDir(), "none"))
 	assert.Equal(t, exitUsage, p.exit(t))
 }
 
@@ -72,6 +85,17 @@ func TestConfFolderGoesBeforeBuiltInAndEnvironmentBeforeBoth(t *testing.T) {
 	p.stderr.await(t, 0, "msg=ready")
 	p.kill(syscall.SIGTERM)
 	assert.Zero(t, p.exit(t))
+}
+
+func TestUnknownVariablesAreNamed(t *testing.T) {
+	stderr := newOutput()
+	_, err := newApp(options{}, environ("S2N_NATS_URL=nats://u:secret@h", "S2N_SYSLOGG_MAX_CONN=1", "S2N_NATS_TOKEN_FILE=", "HOME=/"), io.Discard, stderr).configure()
+	require.NoError(t, err)
+	text := stderr.String()
+	assert.Contains(t, text, "variable=S2N_NATS_URL known=S2N_NATS_URLS")
+	assert.Contains(t, text, "variable=S2N_SYSLOGG_MAX_CONN known=S2N_SYSLOG_MAX_CONN")
+	assert.NotContains(t, text, "secret")
+	assert.Equal(t, 2, strings.Count(text, "level=WARN"), text)
 }
 
 func TestSIGTERM(t *testing.T) {

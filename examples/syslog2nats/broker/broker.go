@@ -3,6 +3,7 @@
 package broker
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -30,8 +33,15 @@ const startTimeout = time.Minute
 
 // Broker is a running server. It is what nats.InProcessServer wants.
 type Broker struct {
-	*server.Server
+	log  *slog.Logger
 	lock *os.File
+	opts *server.Options
+
+	ctx    context.Context // ends with Stop, also a start underway
+	cancel context.CancelFunc
+
+	mu     sync.Mutex
+	server *server.Server // replaced by restart
 }
 
 // Start brings a broker up. The caller ends it by Stop.
@@ -41,14 +51,22 @@ func Start(conf Conf, log *slog.Logger) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
+	opts, err := conf.options(store)
+	if err != nil {
+		return nil, err
+	}
 	lock, err := lockStore(store)
 	if err != nil {
 		return nil, fmt.Errorf("store %s: %w", store, err)
 	}
-	b := &Broker{lock: lock}
-	if err := b.start(conf, store, log); err != nil {
+	b := &Broker{log: log, lock: lock, opts: opts}
+	b.ctx, b.cancel = context.WithCancel(context.Background())
+	if err := b.start(); err != nil {
+		b.cancel()
 		return nil, errors.Join(err, lock.Close())
 	}
+	// The default is three quarters of the space that is free. After a restart on a full disk it would be nothing.
+	opts.JetStreamMaxStore = b.server.JetStreamConfig().MaxStore
 	log.Info("started", "store", store, "sync_always", conf.SyncAlways)
 	if conf.Listen != "" {
 		log.Info("listening", "nats", b.ClientURL())
@@ -56,41 +74,70 @@ func Start(conf Conf, log *slog.Logger) (*Broker, error) {
 	return b, nil
 }
 
-func (b *Broker) start(conf Conf, store string, log *slog.Logger) error {
+func (c Conf) options(store string) (*server.Options, error) {
 	opts := &server.Options{
 		ServerName: "syslog2nats",
 		DontListen: true,
 		NoSigs:     true,
 		JetStream:  true,
 		StoreDir:   store,
-		SyncAlways: conf.SyncAlways,
+		SyncAlways: c.SyncAlways,
 	}
-	if conf.Listen != "" {
-		host, port, err := hostPort(conf.Listen)
+	if c.Listen != "" {
+		host, port, err := hostPort(c.Listen)
 		if err != nil {
-			return fmt.Errorf("listen %s: %w", conf.Listen, err)
+			return nil, fmt.Errorf("listen %s: %w", c.Listen, err)
 		}
 		opts.DontListen, opts.Host, opts.Port = false, host, port
 	}
-	s, err := server.NewServer(opts)
+	return opts, nil
+}
+
+func (b *Broker) start() error {
+	s, err := server.NewServer(b.opts)
 	if err != nil {
 		return fmt.Errorf("broker: %w", err)
 	}
-	events := &logger{log: log}
+	events := &logger{log: b.log}
 	s.SetLoggerV2(events, false, false, false)
 	s.Start()
-	if err := awaitReady(s, events); err != nil {
+	if err := awaitReady(b.ctx, s, events); err != nil {
 		s.Shutdown()
 		s.WaitForShutdown()
 		return fmt.Errorf("broker: %w", err)
 	}
-	b.Server = s
+	b.server = s
 	return nil
 }
 
-func awaitReady(s *server.Server, events *logger) error {
+// ClientURL is where other clients reach the broker, if it listens.
+func (b *Broker) ClientURL() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.server.ClientURL()
+}
+
+// InProcessConn connects to the server. It is started anew before if it can't write any more: nats-server keeps a write
+// error, such as that of a full disk, for as long as it runs, also when there is room again.
+func (b *Broker) InProcessConn() (net.Conn, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.ctx.Err(); err != nil {
+		return nil, err // stopped
+	}
+	if health := b.server.Healthz(nil).Error; !b.server.Running() || strings.Contains(health, "write error") {
+		b.log.Warn("starting anew", "reason", health)
+		b.shutdown()
+		if err := b.start(); err != nil {
+			return nil, err
+		}
+	}
+	return b.server.InProcessConn()
+}
+
+func awaitReady(ctx context.Context, s *server.Server, events *logger) error {
 	const look = 100 * time.Millisecond
-	for began := time.Now(); time.Since(began) < startTimeout; {
+	for began := time.Now(); time.Since(began) < startTimeout && ctx.Err() == nil; {
 		ready := s.ReadyForConnections(look)
 		switch err := events.fatal(); {
 		case err != nil:
@@ -99,14 +146,24 @@ func awaitReady(s *server.Server, events *logger) error {
 			return nil
 		}
 	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	return fmt.Errorf("not ready within %s", startTimeout)
 }
 
 // Stop shuts the broker down and returns when everything is on its way to the disk.
 func (b *Broker) Stop() error {
-	b.Shutdown()
-	b.WaitForShutdown()
+	b.cancel()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.shutdown()
 	return b.lock.Close()
+}
+
+func (b *Broker) shutdown() {
+	b.server.Shutdown()
+	b.server.WaitForShutdown()
 }
 
 // hostPort takes an address apart; port 0 is the server's -1: any.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -89,4 +90,53 @@ func TestStoreIsForOne(t *testing.T) {
 	require.ErrorContains(t, err, "in use by another process")
 	require.NoError(t, b.Stop())
 	require.NoError(t, start(t, conf).Stop())
+}
+
+// A restart that failed is tried again, and is no obstacle to Stop.
+func TestRestartThatFails(t *testing.T) {
+	b := start(t, Conf{Store: t.TempDir()})
+	b.shutdown()
+	good, file := b.opts.StoreDir, filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	b.opts.StoreDir = file
+	_, err := b.InProcessConn()
+	require.Error(t, err)
+	b.opts.StoreDir = good
+	connect(t, b)
+	b.shutdown()
+	b.opts.StoreDir = file
+	_, err = b.InProcessConn()
+	require.Error(t, err)
+	require.NoError(t, b.Stop())
+}
+
+// The connector may be about to connect again when the broker is stopped.
+func TestStopDuringReconnect(t *testing.T) {
+	b := start(t, Conf{Store: t.TempDir()})
+	begun := make(chan struct{})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		close(begun)
+		for {
+			conn, err := b.InProcessConn()
+			if err != nil {
+				return
+			}
+			_ = conn.Close()
+		}
+	}()
+	<-begun
+	require.NoError(t, b.Stop())
+	<-ended
+}
+
+func connect(t *testing.T, b *Broker) jetstream.JetStream {
+	t.Helper()
+	nc, err := nats.Connect("", nats.InProcessServer(b), nats.NoReconnect())
+	require.NoError(t, err)
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(500*time.Millisecond))
+	require.NoError(t, err)
+	return js
 }

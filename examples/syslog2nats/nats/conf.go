@@ -6,6 +6,9 @@ import (
 	"io/fs"
 	"net"
 	"net/url"
+	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -94,15 +97,21 @@ func (c Conf) check() error {
 			errs = append(errs, &sputnik.ConfError{Name: ConfName, Key: key, Err: fmt.Errorf(format, args...)})
 		}
 	}
-	for _, u := range c.URLs {
-		parsed, err := url.Parse(u)
-		bad(err == nil && parsed.Host != "", "urls", "%q is not a URL such as nats://host:4222", u)
+	for i, u := range c.URLs { // not shown: there may be a password in it
+		bad(validURL(u), "urls", "number %d is not a URL such as nats://host:4222 (or tls, ws, wss)", i+1)
 	}
+	readable := func(key, file string) {
+		if file != "" {
+			_, err := os.ReadFile(file)
+			bad(err == nil, key, "%w", err)
+		}
+	}
+	readable("creds", c.Creds)
+	readable("tls_ca", c.TLSCA)
 	bad(c.Sync == SyncInterval || c.Sync == SyncAlways, "sync", "%q is neither %q nor %q", c.Sync, SyncInterval, SyncAlways)
 	bad(c.Store != "" || !c.Embedded(), "store", "is empty")
 	if c.Listen != "" {
-		_, _, err := net.SplitHostPort(c.Listen)
-		bad(err == nil, "listen", "%w", err)
+		bad(validAddress(c.Listen), "listen", "%q is not an address such as 127.0.0.1:4222", c.Listen)
 		bad(c.Embedded(), "listen", "is for the embedded broker, but there are urls")
 	}
 	bad(validSubject(c.Subject), "subject", "%q is not a subject", c.Subject)
@@ -111,9 +120,23 @@ func (c Conf) check() error {
 	bad(c.MaxAge == 0 || c.MaxAge >= c.Duplicates, "max_age", "%s is less than duplicates (%s)", c.MaxAge, c.Duplicates)
 	bad(c.MaxBytes >= 0, "max_bytes", "%d is negative", c.MaxBytes)
 	bad(c.Replicas >= 1 && c.Replicas <= 5, "replicas", "%d is not 1 to 5", c.Replicas)
+	bad(c.Replicas == 1 || !c.Embedded(), "replicas", "%d need as many servers, and the broker is embedded", c.Replicas)
 	bad(c.ConnectTimeout > 0, "connect_timeout", "%s is not positive", c.ConnectTimeout)
 	bad(c.AckTimeout > 0, "ack_timeout", "%s is not positive", c.AckTimeout)
 	return errors.Join(errs...)
+}
+
+func validURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.Hostname() != "" && slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme)
+}
+
+func validAddress(s string) bool {
+	_, port, err := net.SplitHostPort(s)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	return err == nil
 }
 
 // validSubject tells whether s can be published to: tokens with dots in between, no wildcards, no spaces.

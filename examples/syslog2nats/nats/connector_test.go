@@ -93,6 +93,7 @@ func TestStreamThatCannotBeUsed(t *testing.T) {
 	}{
 		"other subjects":      {jetstream.StreamConfig{Name: "SYSLOG", Subjects: []string{"other.>"}}, `stream SYSLOG: it takes the subjects ["other.>"], not "syslog.>"`},
 		"no acknowledgements": {jetstream.StreamConfig{Name: "SYSLOG", Subjects: []string{"syslog.>"}, NoAck: true}, "stream SYSLOG: it doesn't acknowledge (no_ack)"},
+		"retention":           {jetstream.StreamConfig{Name: "SYSLOG", Subjects: []string{"syslog.>"}, Retention: jetstream.WorkQueuePolicy}, "stream SYSLOG: its retention is WorkQueue, not limits"},
 		"overlap":             {jetstream.StreamConfig{Name: "OTHER", Subjects: []string{"syslog.x"}}, "overlap"},
 	}
 	for name, c := range cases {
@@ -115,6 +116,14 @@ func TestConfIsChecked(t *testing.T) {
 		key    string
 	}{
 		"url":        {func(c *Conf) { c.URLs = []string{"host:4222"} }, "urls"},
+		"scheme":     {func(c *Conf) { c.URLs = []string{"http://host:4222"} }, "urls"},
+		"port":       {func(c *Conf) { c.URLs = []string{"nats://user:secret@host:x4"} }, "urls"},
+		"password":   {func(c *Conf) { c.URLs = []string{"nats://user:secret@"} }, "urls"},
+		"creds":      {func(c *Conf) { c.Creds = "/nowhere" }, "creds"},
+		"tls_ca":     {func(c *Conf) { c.TLSCA = "/" }, "tls_ca"},
+		"no port":    {func(c *Conf) { c.Listen = "127.0.0.1:http" }, "listen"},
+		"large port": {func(c *Conf) { c.Listen = "127.0.0.1:65536" }, "listen"},
+		"embedded":   {func(c *Conf) { c.Replicas = 3 }, "replicas"},
 		"sync":       {func(c *Conf) { c.Sync = "never" }, "sync"},
 		"store":      {func(c *Conf) { c.Store = "" }, "store"},
 		"listen":     {func(c *Conf) { c.Listen = "4222" }, "listen"},
@@ -135,6 +144,7 @@ func TestConfIsChecked(t *testing.T) {
 			require.ErrorAs(t, conf.check(), &ce)
 			assert.Equal(t, c.key, ce.Key)
 			assert.Equal(t, "nats", ce.Name)
+			assert.NotContains(t, ce.Error(), "secret")
 		})
 	}
 	bad := DefaultProducerConf()

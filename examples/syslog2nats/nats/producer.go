@@ -46,6 +46,8 @@ type producer struct {
 	hurry   chan struct{}    // closed by OnMsg: the finish has begun, and the window holds it up
 	stopped chan struct{}    // closed by Run
 	self    sputnik.BlockCommunicator
+
+	invalid, late sparse // OnMsg's
 }
 
 // outgoing is a message on its way to the publisher.
@@ -74,7 +76,9 @@ func (p *producer) OnMsg(msg sputnik.Msg) {
 	data, ok := msg[KeyData].([]byte)
 	subject = p.prefix + subject
 	if !ok || !validSubject(subject) {
-		p.log.Error("message refused: no data, or not a subject", "subject", subject)
+		if p.invalid.next() {
+			p.log.Error("message refused: no data, or not a subject", "subject", subject, "refused", p.invalid.count)
+		}
 		return
 	}
 	line := outgoing{subject, data}
@@ -95,7 +99,9 @@ func (p *producer) wait(line outgoing) {
 		case p.lines <- line:
 			return
 		case <-p.stopped:
-			p.log.Error("message not published: too late", "subject", line.subject)
+			if p.late.next() {
+				p.log.Error("message not published: too late", "subject", line.subject, "not_published", p.late.count)
+			}
 			return
 		case <-look.C:
 			if p.finishing() && !closed(p.hurry) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"strconv"
 	"time"
 
@@ -16,6 +15,8 @@ import (
 const (
 	firstPause = 500 * time.Millisecond // after the stream refused for a reason that may go away
 	maxPause   = 30 * time.Second
+
+	errMessageTooLarge = 10054 // JSStreamMessageExceedsMaximumErr: the one refusal that no later attempt can undo
 )
 
 // publisher is the state of the producer's Run: nobody else touches it.
@@ -39,7 +40,8 @@ type publisher struct {
 	pause   time.Duration
 	refusal error
 
-	published, refused, repeated, found uint64
+	refused                    sparse
+	published, repeated, found uint64
 }
 
 func newPublisher(p *producer) *publisher {
@@ -122,7 +124,8 @@ func (p *publisher) publish(e *entry) bool {
 	if e.first.IsZero() {
 		e.first, e.floor = time.Now(), p.lastSeq
 	}
-	future, err := p.conn.JetStream.PublishMsgAsync(e.msg)
+	// No attempts of nats.go's own: they know no order.
+	future, err := p.conn.JetStream.PublishMsgAsync(e.msg, jetstream.WithRetryAttempts(0))
 	switch {
 	case errors.Is(err, nats.ErrMaxPayload):
 		p.refuse(e, err)
@@ -148,10 +151,10 @@ func (p *publisher) failed(err error) {
 	switch {
 	case !ok: // no answer in time, no stream, no connection
 		p.fail(err)
-	case api.Code == http.StatusBadRequest:
+	case api.ErrorCode == errMessageTooLarge:
 		p.refuse(p.window.head(), err)
 		p.window.pop()
-	default: // no space, no leader, ...
+	default: // no space, over a quota, sealed, no leader, ...
 		p.log.Warn("the stream refuses", "error", err, "again_in", p.pause)
 		p.refusal = fmt.Errorf("refused by the stream: %w", err)
 		p.giveUp = time.After(p.pause)
@@ -161,8 +164,10 @@ func (p *publisher) failed(err error) {
 
 // refuse gives a message up that will never be taken.
 func (p *publisher) refuse(e *entry, err error) {
-	p.refused++
-	p.log.Error("message refused for good", "subject", e.msg.Subject, "bytes", len(e.msg.Data), "error", err)
+	if p.refused.next() {
+		p.log.Error("message refused for good", "subject", e.msg.Subject, "bytes", len(e.msg.Data), "error", err,
+			"refused", p.refused.count)
+	}
 }
 
 // fail gives the connection up. The window is published again on the next one.
@@ -222,5 +227,5 @@ func (p *publisher) unflushed() error {
 
 func (p *publisher) report() {
 	p.log.Info("published in all", "acknowledged", p.published, "found_stored", p.found, "published_again", p.repeated,
-		"refused", p.refused, "not_acknowledged", p.left())
+		"refused", p.refused.count, "not_acknowledged", p.left())
 }

@@ -2,7 +2,9 @@ package nats
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -167,7 +169,7 @@ func TestRefusedForGood(t *testing.T) {
 	r.send(2, 4)
 	require.NoError(t, r.finish())
 	assert.Equal(t, numbered(0, 4), stored(t, conn))
-	assert.EqualValues(t, 2, r.refused)
+	assert.EqualValues(t, 2, r.refused.count)
 }
 
 func TestRefusedForNow(t *testing.T) {
@@ -194,6 +196,39 @@ func TestRefusedForNow(t *testing.T) {
 	assert.Equal(t, numbered(0, 3), stored(t, conn))
 }
 
+// What a stream refuses for a reason that may pass is not given up.
+func TestSealedUnderway(t *testing.T) {
+	_, conn := connect(t, startBroker(t), DefaultConf())
+	conf := DefaultProducerConf()
+	conf.FlushTimeout = 10 * time.Millisecond
+	r := newRig(conf)
+	r.pause = time.Millisecond
+	r.start()
+	r.links <- conn
+	cfg := conn.Info.Config
+	cfg.Sealed = true
+	_, err := conn.JetStream.UpdateStream(t.Context(), cfg)
+	require.NoError(t, err)
+	r.send(0, 3)
+	require.ErrorContains(t, <-conn.broken, "sealed")
+	require.ErrorContains(t, r.finish(), "3 lines not acknowledged within 10ms: refused by the stream")
+	assert.Zero(t, r.refused.count)
+}
+
+func TestRefusalsAreLoggedOnceInASecond(t *testing.T) {
+	var out strings.Builder
+	r := newRig(DefaultProducerConf())
+	r.log = slog.New(slog.NewTextHandler(&out, nil))
+	e := &entry{msg: &nats.Msg{Subject: "syslog.user.info"}}
+	for range 100 {
+		r.refuse(e, nats.ErrMaxPayload)
+	}
+	assert.Equal(t, 1, strings.Count(out.String(), "\n"))
+	r.refused.logged = r.refused.logged.Add(-time.Second)
+	r.refuse(e, nats.ErrMaxPayload)
+	assert.Contains(t, out.String(), "refused=101\n")
+}
+
 func TestStreamDeletedUnderway(t *testing.T) {
 	b := startBroker(t)
 	_, conn := connect(t, b, DefaultConf())
@@ -203,7 +238,14 @@ func TestStreamDeletedUnderway(t *testing.T) {
 	require.NoError(t, conn.JetStream.DeleteStream(t.Context(), "SYSLOG"))
 	r.send(0, 3)
 	require.ErrorIs(t, <-conn.broken, jetstream.ErrNoStreamResponse)
-	_, next := connect(t, b, DefaultConf()) // makes the stream anew
+	c := NewConnector(slog.New(slog.DiscardHandler), b)
+	defer c.Disconnect()
+	again, err := c.Connect(confOf(DefaultConf(), ProducerConf{})) // makes the stream anew
+	for tries := 0; err != nil && tries < 100; tries++ {           // the server may still be removing the old one's files
+		again, err = c.Connect(confOf(DefaultConf(), ProducerConf{}))
+	}
+	require.NoError(t, err)
+	next := again.(*Connection)
 	r.links <- next
 	require.NoError(t, r.finish())
 	assert.Equal(t, numbered(0, 3), stored(t, next))
@@ -236,6 +278,63 @@ func TestReconcilesAfterALongOutage(t *testing.T) {
 	r.start()
 	require.NoError(t, r.finish())
 	assert.Equal(t, numbered(0, 20), stored(t, next))
+}
+
+// shortLived is a server whose connections break after so many bytes.
+type shortLived struct {
+	nats.InProcessConnProvider
+	bytes int64
+}
+
+func (s shortLived) InProcessConn() (net.Conn, error) {
+	conn, err := s.InProcessConnProvider.InProcessConn()
+	return &shortLivedConn{conn, io.LimitReader(conn, s.bytes)}, err
+}
+
+type shortLivedConn struct {
+	net.Conn
+	limited io.Reader
+}
+
+func (c *shortLivedConn) Read(p []byte) (int, error) { return c.limited.Read(p) }
+
+// Others may have stored so much meanwhile that no connection, and no patience, lasts for all of it.
+func TestReconcilesByInstalments(t *testing.T) {
+	const foreign = 5000
+	conf := DefaultConf()
+	conf.Duplicates = 100 * time.Millisecond
+	b := startBroker(t)
+	_, witness := connect(t, b, conf)
+	r := newRig(DefaultProducerConf())
+	c, conn := connect(t, b, conf)
+	r.attach(conn)
+	r.add(outgoing{"syslog.user.info", []byte("0")})
+	<-r.window.head().future.Ok()
+	c.Disconnect()
+	r.add(outgoing{"syslog.user.info", []byte("1")}) // in vain
+	for _, e := range r.window.entries {
+		e.first = e.first.Add(-time.Hour)
+	}
+	var last jetstream.PubAckFuture
+	for range foreign {
+		var err error
+		last, err = witness.JetStream.PublishAsync("syslog.user.info", nil)
+		require.NoError(t, err)
+	}
+	<-last.Ok()
+
+	attempts := 0
+	for r.conn == nil {
+		require.Less(t, attempts, 20)
+		attempts++
+		floor := r.window.entries[r.window.len()-1].floor // of what is nowhere to be found
+		_, conn := connect(t, shortLived{b, foreign / 3 * 200}, conf)
+		r.attach(conn)
+		assert.Greater(t, r.window.entries[r.window.len()-1].floor, floor)
+	}
+	assert.Greater(t, attempts, 1)
+	assert.EqualValues(t, 1, r.found)
+	assert.Equal(t, 1, r.window.len())
 }
 
 func TestReconcileLooksOnlyWhereItMust(t *testing.T) {

@@ -2,47 +2,58 @@ package nats
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
 
 // reconcile takes out of the window what the stream has stored already. The server recognises a repetition by itself, but
-// only within its duplicates window, so this is for what was first published longer ago.
+// only within its duplicates window, so this is for what was first published longer ago. A look-up that was cut short
+// counts for as far as it came: the next one goes on from there.
 func (p *publisher) reconcile() error {
 	const margin = 2 // half the window: the rest is for the time it takes to publish again
-	var oldest time.Time
-	floor := p.lastSeq
+	info := p.conn.Info
+	last := info.State.LastSeq
+	floor, oldest, wanted := p.unknown(last)
+	if len(wanted) == 0 || time.Since(oldest) < info.Config.Duplicates/margin || last <= floor {
+		return nil
+	}
+	stored, seen, err := p.conn.storedIDs(floor+1, last, wanted)
+	p.found += uint64(len(stored))
+	p.window.keep(func(e *entry) bool {
+		if wanted[e.id] {
+			e.floor = max(e.floor, seen)
+		}
+		return !stored[e.id]
+	})
+	if err != nil {
+		return fmt.Errorf("%w, after sequence %d of %d", err, seen, last)
+	}
+	p.log.Info("looked up what is stored", "from", floor+1, "to", last, "found", len(stored))
+	return nil
+}
+
+// unknown returns the ids of what was published, since when, and behind which sequence it is if it is stored.
+func (p *publisher) unknown(last uint64) (floor uint64, oldest time.Time, ids map[string]bool) {
+	floor, oldest, ids = last, time.Now(), make(map[string]bool)
 	for _, e := range p.window.entries {
 		if e.first.IsZero() {
 			continue
 		}
-		if oldest.IsZero() || e.first.Before(oldest) {
+		if e.first.Before(oldest) {
 			oldest = e.first
 		}
 		floor = min(floor, e.floor)
+		ids[e.id] = true
 	}
-	info := p.conn.Info
-	if oldest.IsZero() || time.Since(oldest) < info.Config.Duplicates/margin || info.State.LastSeq <= floor {
-		return nil
-	}
-	stored, err := p.conn.storedIDs(floor+1, info.State.LastSeq)
-	if err != nil {
-		return err
-	}
-	found := p.found
-	p.window.keep(func(e *entry) bool {
-		if stored[e.id] {
-			p.found++
-		}
-		return !stored[e.id]
-	})
-	p.log.Info("looked up what is stored", "from", floor+1, "to", info.State.LastSeq, "found", p.found-found)
-	return nil
+	return floor, oldest, ids
 }
 
-// storedIDs returns the message ids in the stream from sequence first to last.
-func (c *Connection) storedIDs(first, last uint64) (map[string]bool, error) {
+// storedIDs returns which of the wanted message ids are in the stream from sequence first to last, and how far it came,
+// also with an error.
+func (c *Connection) storedIDs(first, last uint64, wanted map[string]bool) (ids map[string]bool, seen uint64, err error) {
+	ids, seen = make(map[string]bool), first-1
 	ctx, cancel := context.WithTimeout(context.Background(), lookUpTimeout)
 	defer cancel()
 	consumer, err := c.Stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
@@ -51,31 +62,31 @@ func (c *Connection) storedIDs(first, last uint64) (map[string]bool, error) {
 		HeadersOnly:   true,
 	})
 	if err != nil {
-		return nil, err
+		return ids, seen, err
 	}
-	ids := make(map[string]bool)
 	if consumer.CachedInfo().NumPending == 0 {
-		return ids, nil // all of them removed meanwhile
+		return ids, last, nil // all of them removed meanwhile
 	}
 	messages, err := consumer.Messages()
 	if err != nil {
-		return nil, err
+		return ids, seen, err
 	}
 	defer messages.Stop()
 	for {
 		msg, err := messages.Next(jetstream.NextContext(ctx))
 		if err != nil {
-			return nil, err
+			return ids, seen, err
 		}
 		meta, err := msg.Metadata()
 		if err != nil {
-			return nil, err
+			return ids, seen, err
 		}
-		if meta.Sequence.Stream <= last {
-			ids[msg.Headers().Get(jetstream.MsgIDHeader)] = true
+		seen = meta.Sequence.Stream
+		if id := msg.Headers().Get(jetstream.MsgIDHeader); seen <= last && wanted[id] {
+			ids[id] = true
 		}
-		if meta.Sequence.Stream >= last || meta.NumPending == 0 {
-			return ids, nil
+		if seen >= last || meta.NumPending == 0 {
+			return ids, last, nil
 		}
 	}
 }

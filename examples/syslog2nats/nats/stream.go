@@ -25,6 +25,9 @@ func (c *Connection) ensureStream(ctx context.Context, conf Conf) error {
 	if c.Info.Config.Sealed {
 		return errors.New("it is sealed")
 	}
+	if c.Info.Config.Retention != jetstream.LimitsPolicy {
+		return fmt.Errorf("its retention is %s, not limits: what is stored in it could not be looked up", c.Info.Config.Retention)
+	}
 	if c.Info.Config.NoAck {
 		return errors.New("it doesn't acknowledge (no_ack)")
 	}

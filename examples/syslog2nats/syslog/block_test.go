@@ -1,10 +1,13 @@
 package syslog
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -237,6 +240,30 @@ func TestConfIsChecked(t *testing.T) {
 	bad := Conf{Listen: "5514", Timezone: "Nowhere/Land"}
 	err := bad.check()
 	for _, key := range []string{"listen", "to", "timezone", "max_line", "max_conn", "idle", "drain", "udp_queue", "udp_queue_bytes", "udp_buffer"} {
-		assert.ErrorContains(t, err, key)
+		require.ErrorContains(t, err, strconv.Quote(key))
 	}
+	bad = DefaultConf()
+	bad.Listen, bad.MaxLine, bad.MaxConn, bad.UDPQueue, bad.UDPQueueBytes, bad.UDPBuffer =
+		"127.0.0.1:65536", math.MaxInt, math.MaxInt, math.MaxInt, math.MaxInt, math.MaxInt
+	err = bad.check()
+	for _, key := range []string{"listen", "max_line", "max_conn", "udp_queue", "udp_queue_bytes", "udp_buffer"} {
+		require.ErrorContains(t, err, strconv.Quote(key))
+	}
+}
+
+func TestReportsEachFaultOnceWithItsNumber(t *testing.T) {
+	var out strings.Builder
+	r := &receiver{log: slog.New(slog.NewTextHandler(&out, nil)), conf: testConf()}
+	var reported counts
+	r.report(&reported)
+	assert.Empty(t, out.String())
+	for range 30 {
+		r.count.accept.add(errors.New("too many open files"))
+	}
+	r.count.unsent.Add(2)
+	r.report(&reported)
+	r.report(&reported)
+	assert.Contains(t, out.String(), `msg="lines not accepted by the receiving block" to=sink lines=2 total=2`)
+	assert.Contains(t, out.String(), `msg="TCP: accept failed" error="too many open files" times=30 total=30`)
+	assert.Equal(t, 2, strings.Count(out.String(), "\n"))
 }

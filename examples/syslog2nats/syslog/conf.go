@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"strconv"
 	"time"
 
 	"github.com/sputnik-go/sputnik"
@@ -72,17 +73,27 @@ func (c Conf) check() error {
 			errs = append(errs, &sputnik.ConfError{Name: Name, Key: key, Err: fmt.Errorf(format, args...)})
 		}
 	}
-	_, _, err := net.SplitHostPort(c.Listen)
-	bad(err == nil, "listen", "%w", err)
-	_, err = time.LoadLocation(c.Timezone)
+	within := func(key string, value, top int) {
+		bad(value >= 1 && value <= top, key, "%d is not 1 to %d", value, top)
+	}
+	bad(validAddress(c.Listen), "listen", "%q is not an address such as 127.0.0.1:5514", c.Listen)
+	_, err := time.LoadLocation(c.Timezone)
 	bad(err == nil, "timezone", "%w", err)
 	bad(c.To != "", "to", "is empty")
-	bad(c.MaxLine > 0, "max_line", "%d is not positive", c.MaxLine)
-	bad(c.MaxConn > 0, "max_conn", "%d is not positive", c.MaxConn)
-	bad(c.UDPQueue > 0, "udp_queue", "%d is not positive", c.UDPQueue)
-	bad(c.UDPQueueBytes > 0, "udp_queue_bytes", "%d is not positive", c.UDPQueueBytes)
-	bad(c.UDPBuffer > 0, "udp_buffer", "%d is not positive", c.UDPBuffer)
+	within("max_line", c.MaxLine, 64<<20) // NATS' own limit for a message
+	within("max_conn", c.MaxConn, 1_000_000)
+	within("udp_queue", c.UDPQueue, 1_000_000) // 80 bytes each, also while it is empty
+	within("udp_queue_bytes", c.UDPQueueBytes, 1<<30)
+	within("udp_buffer", c.UDPBuffer, 1<<30)
 	bad(c.Idle > 0, "idle", "%s is not positive", c.Idle)
 	bad(c.Drain > 0, "drain", "%s is not positive", c.Drain)
 	return errors.Join(errs...)
+}
+
+func validAddress(s string) bool {
+	_, port, err := net.SplitHostPort(s)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	return err == nil
 }

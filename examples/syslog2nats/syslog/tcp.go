@@ -38,7 +38,7 @@ func (s *tcpServer) serve() {
 		case errors.Is(err, net.ErrClosed):
 			return
 		case err != nil:
-			s.r.log.Warn("accept", "error", err)
+			s.r.count.accept.add(err)
 			select {
 			case <-time.After(errorPause):
 			case <-s.stop:
@@ -171,7 +171,7 @@ func (c *tcpConn) deliverAll(framer *Framer, parser *parser, received time.Time)
 	for {
 		frame, ok, err := framer.Next()
 		if err != nil {
-			c.log.Warn("connection refused", "error", err)
+			c.log.Warn("connection closed", "error", err)
 			return false
 		}
 		if !ok {

@@ -41,7 +41,7 @@ func (s *udpServer) receive() {
 		case errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded):
 			return
 		case err != nil:
-			s.r.log.Warn("UDP", "error", err)
+			s.r.count.read.add(err)
 			select {
 			case <-time.After(errorPause):
 				continue

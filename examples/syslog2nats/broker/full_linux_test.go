@@ -1,0 +1,58 @@
+package broker
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+	"testing"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// limitFiles makes writing fail behind the first so many bytes of a file, as on a full disk, until the returned function is called.
+func limitFiles(t *testing.T, bytes uint64) (lift func()) {
+	t.Helper()
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGXFSZ) // its default is the end of the process
+	t.Cleanup(func() { signal.Stop(signals) })
+	var old syscall.Rlimit
+	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &old))
+	lift = func() { require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &old)) }
+	t.Cleanup(lift)
+	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: bytes, Max: old.Max}))
+	return lift
+}
+
+func TestRecoversFromAFullDisk(t *testing.T) {
+	b := start(t, Conf{Store: t.TempDir(), Listen: "127.0.0.1:0"})
+	js := connect(t, b)
+	_, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}})
+	require.NoError(t, err)
+	lift := limitFiles(t, 1<<20)
+	payload := make([]byte, 100<<10)
+	acknowledged := uint64(0)
+	for failed := 0; failed < 2; { // the second one on a server that knows
+		if _, err := js.Publish(t.Context(), "s", payload, jetstream.WithRetryAttempts(0)); err == nil {
+			acknowledged++
+		} else {
+			failed++
+		}
+	}
+	url, limit := b.ClientURL(), b.server.JetStreamConfig().MaxStore
+
+	lift()
+	js = connect(t, b)
+	_, err = js.Publish(t.Context(), "s", payload)
+	require.NoError(t, err)
+	s, err := js.Stream(t.Context(), "S")
+	require.NoError(t, err)
+	assert.GreaterOrEqual(t, s.CachedInfo().State.Msgs, acknowledged+1)
+	assert.Equal(t, url, b.ClientURL())
+	assert.Equal(t, limit, b.server.JetStreamConfig().MaxStore)
+	require.NoError(t, b.Stop())
+	_, err = b.InProcessConn()
+	require.ErrorIs(t, err, context.Canceled)
+}

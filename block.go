@@ -126,7 +126,7 @@ func WithRun(f Run) BlockOption { return func(b *Block) { b.run = f } }
 // has been emptied during its finish, or after three quarters of the block's time; context.Cause says why the process stops. An error other than the
 // context's own is a failure of the block and stops the process; with it the context ends at once.
 // A block with it needs no Finish and no stop channel. Without Finish, Run may go on to flush after the end of the
-// context, within the block's time, and the block hears of the connection until it returns.
+// context, within the block's time ([FlushContext]), and the block hears of the connection until it returns.
 func WithRunContext(f func(ctx context.Context, bc BlockCommunicator) error) BlockOption {
 	return func(b *Block) { b.runContext = f }
 }

@@ -40,8 +40,8 @@ func (c *communicator) Send(msg Msg) bool {
 		return false
 	}
 	var quit <-chan struct{} // nil: must not wait, as nobody would make room
-	if c.from != c.to && c.from.in.claimed.Load() {
-		quit = c.from.quit
+	if c.to.block.overflow == Wait && c.from != c.to && c.from.in.claimed.Load() {
+		quit = c.from.flush.Done()
 	}
 	return c.to.box.Send(msg, quit)
 }

@@ -551,3 +551,38 @@ func TestG9EveryBlockStillGetsSomeTime(t *testing.T) {
 		time.Sleep(2 * time.Hour)
 	})
 }
+
+func TestG7AFlushLearnsThatItsTimeIsUp(t *testing.T) {
+	during(t, map[string]struct {
+		stop func(f *flight)
+		at   time.Duration // of the end of the flush's context
+	}{
+		"by the limit": {func(f *flight) { f.shootDown() }, 9 * time.Second},
+		"by a second signal": {func(f *flight) {
+			f.signals <- os.Interrupt
+			time.Sleep(time.Second)
+			f.signals <- os.Interrupt
+		}, time.Second},
+	}, func(t *testing.T, k struct {
+		stop func(f *flight)
+		at   time.Duration
+	},
+	) {
+		var ended time.Duration
+		began := time.Now()
+		f := takeOff(t, crew{idle("a", sputnik.WithBlockFinishTimeout(10*time.Second),
+			sputnik.WithRunContext(func(ctx context.Context, _ sputnik.BlockCommunicator) error {
+				<-ctx.Done()
+				<-sputnik.FlushContext(ctx).Done()
+				ended = time.Since(began)
+				return errBoom // so many are left
+			}))})
+		k.stop(f)
+		err := f.landed()
+		assert.Equal(t, k.at, ended)
+		require.ErrorIs(t, err, errBoom)
+		var ae *sputnik.AbandonedError
+		assert.NotErrorAs(t, err, &ae)
+	})
+	assert.Equal(t, t.Context(), sputnik.FlushContext(t.Context()), "not of a Run")
+}

@@ -23,9 +23,9 @@ type unit struct {
 	dropped atomic.Uint64   // by a full mailbox, not yet told to observers
 	ctx     context.Context // carries the labels; ends with the block's finish
 	cancel  context.CancelCauseFunc
-	ran     chan struct{} // closed when Run has returned
-	quit    chan struct{} // closed when the block's time is up: frees its goroutines from waiting in Send
-	release func()
+	ran     chan struct{}   // closed when Run has returned
+	flush   context.Context // see FlushContext; its end also frees the block's goroutines from waiting in Send
+	release func()          // ends all that the block may still wait for, before it is abandoned
 
 	mu     sync.Mutex
 	state  State
@@ -39,20 +39,36 @@ const maxFaults = 8
 func newUnit(in *initiator, d BlockDescriptor, b *Block, position int) *unit {
 	u := &unit{
 		in: in, desc: d, block: b, position: position,
-		ran: make(chan struct{}), quit: make(chan struct{}),
+		ran:   make(chan struct{}),
 		state: StateCreated, since: time.Now(),
 	}
-	u.ctx, u.cancel = context.WithCancelCause(labelled(in.base, in.id, d.Responsibility))
+	labels := labelled(in.base, in.id, d.Responsibility)
+	flush, timeUp := context.WithCancel(labels)
+	u.flush = flush
+	u.ctx, u.cancel = context.WithCancelCause(context.WithValue(labels, flushKey{}, flush))
 	u.release = sync.OnceFunc(func() {
 		u.box.Close()
 		u.box.CallOff()
-		close(u.quit)
+		timeUp()
 	})
 	u.box.Init(b.capacity, mailbox.Overflow(b.overflow), u.consume, u.drop)
 	if b.linked() {
 		u.link = newLink(u)
 	}
 	return u
+}
+
+type flushKey struct{}
+
+// FlushContext returns, for the context of a [WithRunContext], one that outlives it: it ends when the block's time in the
+// finish is nearly up, or the finish is cut short (G9), up to a second before the block is abandoned. A Run that
+// flushes after the end of its own context gives up by it, and can report what is left. A context that isn't
+// of a Run is returned as it is.
+func FlushContext(ctx context.Context) context.Context {
+	if flush, ok := ctx.Value(flushKey{}).(context.Context); ok {
+		return flush
+	}
+	return ctx
 }
 
 // label marks the current goroutine as the block's own.

@@ -129,7 +129,7 @@ func TestSecondInterruptEndsTheWaiting(t *testing.T) {
 	}
 	assert.Equal(t, exitFailure, p.exit(t))
 	assert.Contains(t, p.stderr.String(), "forced")
-	assert.Contains(t, p.stderr.String(), "nats.producer")
+	assert.Contains(t, p.stderr.String(), `block "nats.producer": Run: 7 lines not acknowledged before the time was up`)
 }
 
 func TestPortTaken(t *testing.T) {

@@ -150,5 +150,5 @@ func (p *producer) tell(c *Connection) {
 // Run publishes until ctx ends, and then what was accepted by then.
 func (p *producer) Run(ctx context.Context, _ sputnik.BlockCommunicator) error {
 	defer close(p.stopped)
-	return newPublisher(p).run(ctx.Done(), p.hurry)
+	return newPublisher(p).run(ctx.Done(), p.hurry, sputnik.FlushContext(ctx).Done())
 }

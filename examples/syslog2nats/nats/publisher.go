@@ -55,8 +55,9 @@ func newPublisher(p *producer) *publisher {
 	}
 }
 
-// run publishes until done, and then flushes. hurry begins the flush before: the window then takes all that is offered.
-func (p *publisher) run(done, hurry <-chan struct{}) error {
+// run publishes until done, and then flushes, until timeUp at most. hurry begins the flush before: the window then takes
+// all that is offered.
+func (p *publisher) run(done, hurry, timeUp <-chan struct{}) error {
 	defer p.report()
 	var flushed <-chan time.Time
 	flush := func() {
@@ -92,7 +93,9 @@ func (p *publisher) run(done, hurry <-chan struct{}) error {
 			done = nil
 			flush()
 		case <-flushed:
-			return p.unflushed()
+			return p.unflushed("within " + p.conf.FlushTimeout.String())
+		case <-timeUp:
+			return p.unflushed("before the time was up")
 		}
 	}
 }
@@ -213,16 +216,16 @@ func (p *publisher) attach(conn *Connection) {
 // left counts what was accepted and is not acknowledged.
 func (p *publisher) left() int { return p.window.len() + len(p.lines) }
 
-func (p *publisher) unflushed() error {
+func (p *publisher) unflushed(when string) error {
 	n := p.left()
 	err := p.lastErr
 	if p.conn == nil && err == nil {
 		err = errors.New("no connection")
 	}
 	if err == nil {
-		return fmt.Errorf("%d lines not acknowledged within %s", n, p.conf.FlushTimeout)
+		return fmt.Errorf("%d lines not acknowledged %s", n, when)
 	}
-	return fmt.Errorf("%d lines not acknowledged within %s: %w", n, p.conf.FlushTimeout, err)
+	return fmt.Errorf("%d lines not acknowledged %s: %w", n, when, err)
 }
 
 func (p *publisher) report() {

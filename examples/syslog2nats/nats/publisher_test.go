@@ -37,7 +37,7 @@ func newRig(conf ProducerConf) *rig {
 	return r
 }
 
-func (r *rig) start() { go func() { r.ended <- r.run(r.done, r.hurry) }() }
+func (r *rig) start() { go func() { r.ended <- r.run(r.done, r.hurry, nil) }() }
 
 func (r *rig) finish() error {
 	close(r.done)
@@ -372,6 +372,6 @@ func TestUnflushedNamesTheReason(t *testing.T) {
 	r := newRig(DefaultProducerConf())
 	r.add(outgoing{"a", nil})
 	r.fail(nats.ErrConnectionClosed)
-	err := r.unflushed()
+	err := r.unflushed("in time")
 	require.ErrorIs(t, err, nats.ErrConnectionClosed)
 }

@@ -202,9 +202,9 @@ func (e ProcessFinished) record() (slog.Level, string) {
 	return slog.LevelInfo, "process finished"
 }
 
-// LogObserver returns an observer that writes each event to l, with the time of the event and those of
-// its fields that say something as attributes: transitions as Info, what an operator should see as Warn, failures as Error, the
-// rest as Debug. A nil l is silent.
+// LogObserver returns an observer that writes each event to l, with the time of the event and those of its
+// fields that say something as attributes: transitions as Info, what an operator should see as Warn,
+// failures as Error, the rest as Debug. A nil l is silent.
 func LogObserver(l *slog.Logger) func(Event) {
 	return func(e Event) {
 		level, text := e.record()

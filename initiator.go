@@ -69,17 +69,15 @@ func newInitiator(cfg *config) (*initiator, error) {
 			continue // among the faults already
 		}
 		b, err := create(&in.worker, factory, cfg.initTimeout)
-		var wrong []error
-		if err != nil {
-			wrong = []error{err}
-		} else {
+		wrong := []error{err}
+		if err == nil {
 			wrong = b.check(cfg.connected)
+			if b.bind != nil && i >= cfg.infrastructure() {
+				wrong = append(wrong, errors.New("it is the library's own, not an application block"))
+			}
 		}
 		for _, err := range wrong {
 			faults = append(faults, fmt.Errorf("block %d (%s): %w", i+1, d, err))
-		}
-		if b != nil && b.bind != nil && i >= cfg.infrastructure() {
-			faults = append(faults, fmt.Errorf("block %d (%s): it is the library's own, not an application block", i+1, d))
 		}
 		if len(faults) > 0 {
 			continue
@@ -99,9 +97,8 @@ func newInitiator(cfg *config) (*initiator, error) {
 }
 
 func create(w *worker, factory BlockFactory, limit time.Duration) (*Block, error) {
-	made := make(chan *Block, 1)
-	done := w.run(context.Background(), func() error { made <- factory(); return nil })
-	err, came := patience{limit: limit}.await(done)
+	var b *Block // the factory's until its outcome came
+	err, came := patience{limit: limit}.await(w.run(context.Background(), func() error { b = factory(); return nil }))
 	if !came {
 		err = fmt.Errorf("%w (%v)", ErrTimeout, limit)
 	}
@@ -109,7 +106,6 @@ func create(w *worker, factory BlockFactory, limit time.Duration) (*Block, error
 		w.giveUp()
 		return nil, fmt.Errorf("factory: %w", err)
 	}
-	b := <-made
 	if b == nil {
 		return nil, errors.New("the factory returned a nil block")
 	}

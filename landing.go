@@ -164,12 +164,11 @@ func (in *initiator) share(u *unit) time.Duration {
 		left = in.left()
 	}
 	share := left / 2
-	if u.position == in.cfg.infrastructure()+1 {
-		share = left - min(left/4, lastReserve)
-	}
 	switch {
 	case u.block.finishTimeout > 0:
 		share = min(u.block.finishTimeout, left)
+	case u.position == in.cfg.infrastructure()+1: // the last of the application
+		share = left - min(left/4, lastReserve)
 	case u.position == 1: // the last one
 		share = left
 	}

@@ -173,17 +173,17 @@ func (in *initiator) prepare() error {
 func (in *initiator) bringUp(halt context.Context, w *worker.Worker, units []*unit) error {
 	p := worker.Patience{Limit: in.cfg.initTimeout, Grace: interruptGrace, Interrupt: halt.Done(), Abort: in.hurried}
 	step := func(u *unit, callback string, call func(w *worker.Worker, p worker.Patience) error) error {
-		cause := context.Cause(halt)
-		if cause != nil {
-			return u.notUp(callback, fmt.Errorf("not called: %w", cause))
+		err := context.Cause(halt)
+		if err != nil {
+			return u.notUp(callback, fmt.Errorf("not called: %w", err))
 		}
-		err := call(w, p)
-		switch cause = context.Cause(halt); {
-		case cause != nil && err != nil:
-			return u.notUp(callback, fmt.Errorf("%w, then: %w", cause, err))
-		case cause != nil:
-			return u.notUp(callback, cause)
-		case err != nil:
+		err = call(w, p)
+		if cause := context.Cause(halt); cause != nil && err != nil {
+			err = fmt.Errorf("%w, then: %w", cause, err)
+		} else if cause != nil {
+			err = cause
+		}
+		if err != nil {
 			return u.notUp(callback, err)
 		}
 		return nil
@@ -363,7 +363,9 @@ func (in *initiator) status() Status {
 	s.Blocks = make([]BlockStatus, len(units))
 	for i, u := range units {
 		s.Blocks[i] = u.status()
+		if circle := u.peer.Circle(); circle != nil {
+			s.WaitCycles = append(s.WaitCycles, owners(circle))
+		}
 	}
-	s.WaitCycles = waitCycles(units)
 	return s
 }

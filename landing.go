@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sputnik-go/sputnik/internal/mailbox"
 	"github.com/sputnik-go/sputnik/internal/stack"
 	"github.com/sputnik-go/sputnik/internal/worker"
 )
@@ -62,8 +63,10 @@ func (in *initiator) land(w *worker.Worker, failure error) {
 // finish finishes one block: closes and empties its mailbox, ends its context, calls Finish, awaits Run and all
 // other callbacks (G5). A block that doesn't come back in time is abandoned (G7). why tells that it isn't the process that ends.
 func (in *initiator) finish(u *unit, w *worker.Worker, why error) {
-	if w != nil && u.status().State != StateInitialised {
-		return // its Init failed, or was never called (G2)
+	if w != nil && u.status().State != StateInitialised { // its Init failed, or was never called (G2)
+		u.box.Close()
+		u.account()
+		return
 	}
 	began := time.Now()
 	share := in.share(u)
@@ -106,14 +109,20 @@ func (u *unit) endRestart(until time.Time) {
 	}
 }
 
-// settle closes the block's books.
-func (u *unit) settle(stuck []string, took time.Duration) {
-	u.asked.end(nil)
+// account ends the block's accounting, and that of its requests (G13).
+func (u *unit) account() mailbox.Stats {
+	u.peer.Fail(0, ErrBlockEnded)
 	box := u.box.Settle()
 	if left := box.Dead - u.box.Dropped(); left > 0 {
 		u.fault(&UnhandledError{u.desc, left})
 		u.in.events.emit(MessagesLost{now(), u.desc, left, "left unhandled at the finish"})
 	}
+	return box
+}
+
+// settle closes the block's books.
+func (u *unit) settle(stuck []string, took time.Duration) {
+	box := u.account()
 	if len(stuck) > 0 {
 		u.abandon(u.abandoned(stuck, took))
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/sputnik-go/sputnik/internal/link"
 	"github.com/sputnik-go/sputnik/internal/mailbox"
 	"github.com/sputnik-go/sputnik/internal/stack"
+	"github.com/sputnik-go/sputnik/internal/wait"
 	"github.com/sputnik-go/sputnik/internal/worker"
 )
 
@@ -22,12 +23,16 @@ type life struct {
 	ran      chan struct{}   // closed when Run has returned
 	flush    context.Context // see FlushContext; its end also frees the block's goroutines from waiting
 	timeUp   context.CancelFunc
+	number   int  // of the block's instances, from 1
 	replaced bool // by a restart, or going to be; guarded by the unit's lock
 	down     bool // has ended, and there is no other; likewise
 }
 
 func newLife(u *unit, b *Block) *life {
-	l := &life{unit: u, block: b, ran: make(chan struct{})}
+	l := &life{unit: u, block: b, number: 1, ran: make(chan struct{})}
+	if before := u.life.Load(); before != nil {
+		l.number = before.number + 1
+	}
 	labels := stack.Labelled(u.in.base, u.in.id, u.desc.Responsibility)
 	l.flush, l.timeUp = context.WithCancel(labels)
 	l.ctx, l.cancel = context.WithCancelCause(context.WithValue(labels, flushKey{}, l.flush))
@@ -108,6 +113,7 @@ func (l *life) start() {
 	begun := make(chan struct{})
 	go func() {
 		defer close(l.ran)
+		defer l.hushed()
 		l.label()
 		guard(func() error {
 			l.unit.enter(StateRunning)
@@ -117,6 +123,13 @@ func (l *life) start() {
 		}, l.runReturned)
 	}()
 	<-begun
+}
+
+// hushed lets no more news through, where Run has ended in the finish and there is no Finish (G5).
+func (l *life) hushed() {
+	if l.link != nil && l.block.finish == nil && l.ctx.Err() != nil {
+		l.link.Close()
+	}
 }
 
 func (l *life) run() error {
@@ -183,14 +196,14 @@ func (l *life) fail(callback string, err error) {
 // is finishing by then, but what was accepted is still handled).
 func (l *life) consume(m mailbox.Msg) {
 	more, inMsg, over := true, false, false
-	var request *call // that the message in OnMsg makes
+	var request *wait.Wait // that the message in OnMsg makes
 	defer func() {
 		if !over {
 			go l.consume(m) // a callback has ended the goroutine
 		}
 	}()
 	l.label()
-	box, asked := &l.unit.box, &l.unit.asked
+	box, peer := &l.unit.box, &l.unit.peer
 	for more {
 		guard(func() error {
 			for more {
@@ -199,11 +212,14 @@ func (l *life) consume(m mailbox.Msg) {
 				}
 				if msg := m; msg != nil && !box.Off() {
 					m, inMsg = nil, true
-					if request = asked.in(msg); request != nil {
-						request.taker.Store(l)
+					if request = peer.Of(msg); request != nil {
+						request.Taken(l.number)
 					}
 					l.block.onMsg(msg)
 					inMsg = false
+					if request != nil {
+						request.Passed()
+					}
 					box.Handled()
 				} else if msg != nil {
 					m = nil
@@ -217,7 +233,7 @@ func (l *life) consume(m mailbox.Msg) {
 				inMsg = false
 				box.Handled()
 				if request != nil {
-					request.fail(&BlockError{l.unit.desc, "OnMsg", err})
+					request.Fail(&BlockError{l.unit.desc, "OnMsg", err})
 				}
 				l.fail("OnMsg", err)
 			}

@@ -150,7 +150,7 @@ func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 		in.stop(failure)
 		return
 	}
-	u.asked.end(l)
+	u.peer.Fail(l.number, ErrBlockEnded)
 	for {
 		pause, ok := u.storm.count(u.shape.restart, failure)
 		if !ok {

@@ -40,10 +40,10 @@ func (in *initiator) land(w *worker.Worker, failure error) {
 	}
 	in.mu.Unlock()
 	if w == nil && in.cfg.finishDelay > 0 {
-		await(in.hurried, began.Add(in.cfg.finishDelay), nil)
+		worker.Wait(in.hurried, began.Add(in.cfg.finishDelay), nil)
 	}
 	// Whoever is adding or removing a block is waited for; the token stays here.
-	if !await(in.gate, began.Add(in.cfg.finishTimeout/2), in.hurried) {
+	if !worker.Wait(in.gate, began.Add(in.cfg.finishTimeout/2), in.hurried) {
 		in.hurry(false)
 		<-in.gate
 	}
@@ -84,7 +84,7 @@ func (in *initiator) finish(u *unit, w *worker.Worker, why error) {
 	if l.down {
 		l.release()
 	} else {
-		if !await(drained, began.Add(share/4*3), in.hurried) {
+		if !worker.Wait(drained, began.Add(share/4*3), in.hurried) {
 			u.box.CallOff()
 		}
 		stuck = l.end(w, why, drained, began, share, l.release)
@@ -103,7 +103,7 @@ func (u *unit) endRestart(until time.Time) {
 	}
 	keeper := u.keeper
 	u.mu.Unlock()
-	if keeper != nil && !await(keeper, until, u.in.hurried) {
+	if keeper != nil && !worker.Wait(keeper, until, u.in.hurried) {
 		close(u.lost)
 		<-keeper
 	}
@@ -186,37 +186,6 @@ func (in *initiator) timeLeft() time.Duration {
 		return in.cfg.finishTimeout
 	}
 	return time.Until(in.deadline)
-}
-
-// await returns false when the time was up, or cut was closed, before done.
-func await(done <-chan struct{}, until time.Time, cut <-chan struct{}) bool {
-	if isClosed(done) {
-		return true
-	}
-	timer := time.NewTimer(time.Until(until))
-	defer timer.Stop()
-	select {
-	case <-done:
-		return true
-	case <-timer.C:
-	case <-cut:
-	}
-	return isClosed(done)
-}
-
-type callback struct {
-	name string
-	done <-chan struct{}
-}
-
-// awaitAll returns the names of those that did not return in time.
-func awaitAll(callbacks []callback, until time.Time, cut <-chan struct{}) (stuck []string) {
-	for _, c := range callbacks {
-		if !await(c.done, until, cut) {
-			stuck = append(stuck, c.name)
-		}
-	}
-	return stuck
 }
 
 // hurry cuts the finish short: every context ends, no further message is handled, and all that is left to do

@@ -37,7 +37,7 @@ func newLife(u *unit, b *Block) *life {
 	l.flush, l.timeUp = context.WithCancel(labels)
 	l.ctx, l.cancel = context.WithCancelCause(context.WithValue(labels, flushKey{}, l.flush))
 	if b.linked() {
-		l.link = link.New(l.deliverSoon)
+		l.link = link.New(l.deliverSoon, b.onConnect, b.onDisconnect)
 	}
 	return l
 }
@@ -207,7 +207,7 @@ func (l *life) consume(m mailbox.Msg) {
 	for more {
 		guard(func() error {
 			for more {
-				if box.TakeNews() {
+				if box.TakeNews() && l.link != nil {
 					l.deliver()
 				}
 				if msg := m; msg != nil && !box.Off() {
@@ -256,11 +256,11 @@ func (l *life) deliverSoon() {
 func (l *life) deliver() {
 	l.label()
 	for {
-		name, callback := l.news()
+		name, callback := l.link.Next()
 		if callback == nil {
 			return
 		}
-		guard(callback, func(err error) {
+		guard(func() error { callback(); return nil }, func(err error) {
 			if err != nil {
 				l.fail(name, err)
 			}
@@ -272,31 +272,6 @@ func (l *life) deliver() {
 	}
 }
 
-// news returns the connection callback that is due.
-func (l *life) news() (name string, callback func() error) {
-	if l.link == nil {
-		return "", nil
-	}
-	switch kind, conn := l.link.Next(); kind {
-	case link.Connect:
-		return kind.String(), func() error {
-			if l.block.onConnect != nil {
-				l.block.onConnect(conn)
-			}
-			return nil
-		}
-	case link.Disconnect:
-		return kind.String(), func() error {
-			if l.block.onDisconnect != nil {
-				l.block.onDisconnect()
-			}
-			return nil
-		}
-	case link.None:
-	}
-	return "", nil
-}
-
 // end ends an instance within its share of time: its context, then Finish, then Run and all other callbacks are awaited (G5).
 // emptied is closed when no OnMsg is in progress any more; release ends what the block may still wait for. It returns the names of
 // the callbacks that did not come back. w is the goroutine of initialisation where Run was never started.
@@ -306,25 +281,25 @@ func (l *life) end(w *worker.Worker, cause error, emptied <-chan struct{}, began
 	soft := began.Add(share - tail)
 	l.cancel(cause)
 	if w == nil && l.block.finish == nil {
-		await(l.ran, soft, in.hurried) // it may flush, and hears of the connection until it is through
+		worker.Wait(l.ran, soft, in.hurried) // it may flush, and hears of the connection until it is through
 	}
-	callbacks := []callback{{"OnMsg", emptied}}
+	callbacks := []worker.Callback{{Name: "OnMsg", Done: emptied}}
 	if l.link != nil {
-		callbacks = append(callbacks, callback{"OnServerConnect or OnServerDisconnect", l.link.Close()})
+		callbacks = append(callbacks, worker.Callback{Name: "OnServerConnect or OnServerDisconnect", Done: l.link.Close()})
 	}
 	if l.block.finish != nil {
-		callbacks = append(callbacks, callback{"Finish", l.finish(w)})
+		callbacks = append(callbacks, worker.Callback{Name: "Finish", Done: l.finish(w)})
 	}
 	if w == nil {
-		callbacks = append(callbacks, callback{"Run", l.ran})
+		callbacks = append(callbacks, worker.Callback{Name: "Run", Done: l.ran})
 	}
-	stuck = awaitAll(callbacks, soft, in.hurried)
+	stuck = worker.Stuck(callbacks, soft, in.hurried)
 	release() // before the time is up: a callback may hang in a Send that waits
 	if len(stuck) > 0 {
 		if isClosed(in.hurried) {
 			tail = min(share, in.share(l.unit))
 		}
-		stuck = awaitAll(callbacks, time.Now().Add(tail), nil)
+		stuck = worker.Stuck(callbacks, time.Now().Add(tail), nil)
 	}
 	return stuck
 }

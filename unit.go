@@ -94,14 +94,16 @@ func (u *unit) fault(err error) {
 	}
 }
 
-// notUp notes, in the books as well, that the block did not come up.
+// notUp says why the block did not come up.
 func (u *unit) notUp(callback string, err error) error {
 	n := len(u.in.blocks())
 	ie := &InitError{Block: u.desc, Callback: callback, Position: u.position, Of: max(n, u.position), Err: err}
-	if s := u.status().State; s == StateCreated {
-		u.enter(StateFailed)
+	u.mu.Lock()
+	u.lastErr = ie
+	if u.state == StateCreated {
+		u.state, u.since = StateFailed, time.Now()
 	}
-	u.fault(ie)
+	u.mu.Unlock()
 	u.in.events.emit(BlockFailed{now(), u.desc, ie})
 	return ie
 }

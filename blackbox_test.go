@@ -151,7 +151,7 @@ func TestTheBlackBoxWritesAtMostOnceASecondAndLosesNothing(t *testing.T) {
 		var bc sputnik.BlockCommunicator
 		path := filepath.Join(t.TempDir(), "box.txt")
 		f := takeOff(t, crew{idle("b", sputnik.WithOnMsg(func(m sputnik.Msg) { panicHere(fmt.Sprintf("<%v>", m["n"])) }),
-			onFailure(sputnik.RestartPolicy{Backoff: 1, Max: 1000})), idle("from", handle(&bc))}, sputnik.WithBlackBox(path))
+			onFailure(sputnik.RestartPolicy{Backoff: 1, BackoffCap: 1, Max: 1000})), idle("from", handle(&bc))}, sputnik.WithBlackBox(path))
 		const all = 34
 		for n := range all {
 			to(t, bc, "b").Send(sputnik.Msg{"n": n})

@@ -171,6 +171,7 @@ func TestRequestsLeaveNothingBehind(t *testing.T) {
 			_, _ = sputnik.Request(ctx, to(t, bc, resp), sputnik.Msg{"q": p})
 			return weak.Make(p)
 		}
+		_, _ = ask("b"), ask("silent") // starts what stays
 		synctest.Wait()
 		before := goroutines()
 		var sent []weak.Pointer[payload]

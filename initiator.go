@@ -83,9 +83,6 @@ func newInitiator(cfg *config) (*initiator, error) {
 	in.id = fmt.Sprintf("%p", in)
 	faults := append([]error(nil), cfg.faults...)
 	for i, d := range cfg.descriptors() {
-		if _, err := cfg.factory(d.Name); err != nil {
-			continue // among the faults already
-		}
 		b, wrong := in.create(&in.worker, d, i+1, worker.Patience{Limit: cfg.initTimeout})
 		faults = append(faults, wrong...)
 		if len(faults) > 0 {
@@ -106,7 +103,7 @@ func newInitiator(cfg *config) (*initiator, error) {
 func (in *initiator) create(w *worker.Worker, d BlockDescriptor, position int, p worker.Patience) (*Block, []error) {
 	factory, err := in.cfg.factory(d.Name)
 	if err != nil {
-		return nil, []error{err}
+		return nil, nil // among the faults already
 	}
 	var b *Block // the factory's until its outcome came
 	err, came := p.Await(run(w, context.Background(), func() error { b = factory(); return nil }))

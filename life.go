@@ -3,9 +3,9 @@ package sputnik
 import (
 	"context"
 	"runtime/pprof"
-	"slices"
 	"time"
 
+	"github.com/sputnik-go/sputnik/internal/errs"
 	"github.com/sputnik-go/sputnik/internal/link"
 	"github.com/sputnik-go/sputnik/internal/mailbox"
 	"github.com/sputnik-go/sputnik/internal/stack"
@@ -139,7 +139,7 @@ func (l *life) run() error {
 		return nil
 	}
 	err := l.block.runContext(l.ctx, bc)
-	if l.ctx.Err() != nil && isOnly(err, l.ctx.Err(), context.Cause(l.ctx)) {
+	if l.ctx.Err() != nil && errs.IsOnly(err, l.ctx.Err(), context.Cause(l.ctx)) {
 		return nil
 	}
 	return err
@@ -158,21 +158,6 @@ func (l *life) runReturned(err error) {
 	}
 }
 
-// isOnly tells whether err is, or wraps, one of the expected errors, and nothing else beside it.
-func isOnly(err error, expected ...error) bool {
-	if slices.Contains(expected, err) {
-		return true
-	}
-	switch w := err.(type) { //nolint:errorlint // this is the unwrapping
-	case interface{ Unwrap() []error }:
-		all := w.Unwrap()
-		return len(all) > 0 && !slices.ContainsFunc(all, func(e error) bool { return !isOnly(e, expected...) })
-	case interface{ Unwrap() error }:
-		return isOnly(w.Unwrap(), expected...)
-	}
-	return false
-}
-
 // fail notes that a callback failed, which restarts the block or stops the process (G11).
 func (l *life) fail(callback string, err error) {
 	u := l.unit
@@ -188,7 +173,9 @@ func (l *life) fail(callback string, err error) {
 		return
 	}
 	u.fault(be)
-	u.in.stop(be)
+	if !isClosed(u.ending) { // its own end may come by a removal, which is no reason to stop
+		u.in.stop(be)
+	}
 }
 
 // consume is the goroutine that calls OnMsg, and the connection callbacks of a serial block. One

@@ -4,11 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"runtime/pprof"
-	"slices"
 	"time"
 
+	"github.com/sputnik-go/sputnik/internal/backoff"
 	"github.com/sputnik-go/sputnik/internal/worker"
 )
 
@@ -86,33 +85,6 @@ func (e *RestartError) Unwrap() error { return e.Err }
 // errReturned is why RestartAlways restarts a block that did not fail.
 var errReturned = errors.New("returned")
 
-// storm is a row of restarts within the window of the policy.
-type storm struct {
-	first error
-	at    []time.Time
-}
-
-// count notes a failure. It returns the pause before the next try, and false when there were too many.
-func (s *storm) count(p RestartPolicy, failure error) (pause time.Duration, ok bool) {
-	s.at = slices.DeleteFunc(s.at, func(t time.Time) bool { return time.Since(t) >= p.Window })
-	if len(s.at) == 0 {
-		s.first = failure
-	}
-	if len(s.at) >= p.Max {
-		return 0, false
-	}
-	s.at = append(s.at, time.Now())
-	return backoff(len(s.at), p.Backoff, p.BackoffCap), true
-}
-
-// backoff is the pause after so many failures: exponential, with full jitter.
-func backoff(failures int, ceiling, most time.Duration) time.Duration {
-	for i := 1; i < failures && ceiling < most; i++ {
-		ceiling *= 2
-	}
-	return rand.N(min(ceiling, most)) + 1
-}
-
 // restart has the failed instance replaced, and tells whether it is going to be.
 func (u *unit) restart(l *life, failure error) bool {
 	u.mu.Lock()
@@ -141,7 +113,7 @@ func (u *unit) restart(l *life, failure error) bool {
 
 // replace ends the instance that failed and makes others until one is up, or until that is no longer wanted.
 func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
-	in := u.in
+	in, policy := u.in, u.shape.restart
 	in.setDown(u, failure)
 	if !u.takeDown(l, nil, failure, paused) {
 		u.stayDown(l, failure)
@@ -149,37 +121,45 @@ func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 		return
 	}
 	for {
-		pause, ok := u.storm.count(u.shape.restart, failure)
+		n, ok := u.storm.Count(failure, policy.Max, policy.Window)
 		if !ok {
-			failed := &RestartError{u.desc, len(u.storm.at), u.shape.restart.Window, u.storm.first}
+			failed := &RestartError{u.desc, n, policy.Window, u.storm.First}
 			u.stayDown(l, failed)
 			in.stop(failed)
 			return
 		}
-		in.events.emit(BlockRestarting{now(), u.desc, failure, len(u.storm.at), pause})
-		if !u.wait(pause) && u.box.Stats().Depth == 0 {
+		pause := backoff.Pause(n, policy.Backoff, policy.BackoffCap)
+		in.events.emit(BlockRestarting{now(), u.desc, failure, n, pause})
+		wanted := u.wait(pause)
+		if !wanted && u.box.Stats().Depth == 0 {
 			u.stayDown(l, failure)
 			return
 		}
 		next, err := u.renew()
 		if err == nil {
-			u.mu.Lock()
-			u.restarts++
-			u.mu.Unlock()
-			u.life.Store(next)
-			next.start()
-			next.open()
-			in.setDown(u, nil)
+			u.up(next)
 			return
 		}
-		if u.status().State == StateAbandoned { // there must never be two
+		if !wanted || u.status().State == StateAbandoned { // there must never be two
+			u.fault(failure)
 			u.stayDown(l, err)
-			in.stop(u.storm.first)
+			in.stop(u.storm.First)
 			return
 		}
 		u.enter(StateRestarting)
 		failure = err
 	}
+}
+
+// up lets a new instance work.
+func (u *unit) up(next *life) {
+	u.mu.Lock()
+	u.restarts++
+	u.mu.Unlock()
+	u.life.Store(next)
+	next.start()
+	next.open()
+	u.in.setDown(u, nil)
 }
 
 // wait tells whether the restart is still wanted after the pause.

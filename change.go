@@ -89,7 +89,8 @@ func (in *initiator) add(ctx context.Context, d BlockDescriptor) error {
 	halt, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(in.alive, func() { cancel(in.why()) })()
-	if failed := in.bringUp(halt, &w, []*unit{u}); failed != nil {
+	if failed := in.bringUp(halt, in.hurried, &w, u.life.Load()); failed != nil {
+		u.fault(failed)
 		in.finish(u, &w, failed)
 		in.keepHung(u)
 		return failed

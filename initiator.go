@@ -158,7 +158,11 @@ func (in *initiator) prepare() error {
 		onEnd()
 	}
 	defer in.worker.GiveUp()
-	if failed := in.bringUp(in.alive, &in.worker, in.units); failed != nil {
+	lives := make([]*life, len(in.units))
+	for i, u := range in.units {
+		lives[i] = u.life.Load()
+	}
+	if failed := in.bringUp(in.alive, in.hurried, &in.worker, lives...); failed != nil {
 		in.stop(failed)
 		in.land(&in.worker, failed)
 		return in.err
@@ -168,34 +172,28 @@ func (in *initiator) prepare() error {
 	return nil
 }
 
-// bringUp initialises blocks in order, then attaches them. A stop meanwhile, which is the end of halt, is an error even if the callback
-// in progress succeeds; one that overruns its limit, or a stop by too much, is left behind with its goroutine.
-func (in *initiator) bringUp(halt context.Context, w *worker.Worker, units []*unit) error {
-	p := worker.Patience{Limit: in.cfg.initTimeout, Grace: interruptGrace, Interrupt: halt.Done(), Abort: in.hurried}
-	step := func(u *unit, callback string, call func(w *worker.Worker, p worker.Patience) error) error {
-		cause := context.Cause(halt)
-		if cause != nil {
-			return u.notUp(callback, fmt.Errorf("not called: %w", cause))
-		}
-		err := call(w, p)
-		switch cause = context.Cause(halt); {
-		case cause != nil && err != nil:
-			return u.notUp(callback, fmt.Errorf("%w, then: %w", cause, err))
-		case cause != nil:
-			return u.notUp(callback, cause)
-		case err != nil:
-			return u.notUp(callback, err)
-		}
-		return nil
-	}
-	for _, u := range units {
-		if err := step(u, "Init", u.life.Load().init); err != nil {
-			return err
-		}
-	}
-	for _, u := range units {
-		if err := step(u, "Attach", u.life.Load().attach); err != nil {
-			return err
+// bringUp initialises instances in order, then attaches them. A stop meanwhile, which is the end of halt, is an error even if the
+// callback in progress succeeds; one that overruns its limit, or a stop by too much, or abort, is left behind with its goroutine.
+func (in *initiator) bringUp(halt context.Context, abort <-chan struct{}, w *worker.Worker, lives ...*life) error {
+	p := worker.Patience{Limit: in.cfg.initTimeout, Grace: interruptGrace, Interrupt: halt.Done(), Abort: abort}
+	for _, step := range []struct {
+		callback string
+		call     func(l *life, w *worker.Worker, p worker.Patience) error
+	}{{"Init", (*life).init}, {"Attach", (*life).attach}} {
+		for _, l := range lives {
+			err := context.Cause(halt)
+			if err != nil {
+				return l.unit.notUp(step.callback, fmt.Errorf("not called: %w", err))
+			}
+			err = step.call(l, w, p)
+			if cause := context.Cause(halt); cause != nil && err != nil {
+				err = fmt.Errorf("%w, then: %w", cause, err)
+			} else if cause != nil {
+				err = cause
+			}
+			if err != nil {
+				return l.unit.notUp(step.callback, err)
+			}
 		}
 	}
 	return nil
@@ -363,7 +361,9 @@ func (in *initiator) status() Status {
 	s.Blocks = make([]BlockStatus, len(units))
 	for i, u := range units {
 		s.Blocks[i] = u.status()
+		if circle := u.peer.Circle(); circle != nil {
+			s.WaitCycles = append(s.WaitCycles, owners(circle))
+		}
 	}
-	s.WaitCycles = waitCycles(units)
 	return s
 }

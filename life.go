@@ -9,6 +9,7 @@ import (
 	"github.com/sputnik-go/sputnik/internal/link"
 	"github.com/sputnik-go/sputnik/internal/mailbox"
 	"github.com/sputnik-go/sputnik/internal/stack"
+	"github.com/sputnik-go/sputnik/internal/wait"
 	"github.com/sputnik-go/sputnik/internal/worker"
 )
 
@@ -22,17 +23,21 @@ type life struct {
 	ran      chan struct{}   // closed when Run has returned
 	flush    context.Context // see FlushContext; its end also frees the block's goroutines from waiting
 	timeUp   context.CancelFunc
+	number   int  // of the block's instances, from 1
 	replaced bool // by a restart, or going to be; guarded by the unit's lock
 	down     bool // has ended, and there is no other; likewise
 }
 
 func newLife(u *unit, b *Block) *life {
-	l := &life{unit: u, block: b, ran: make(chan struct{})}
+	l := &life{unit: u, block: b, number: 1, ran: make(chan struct{})}
+	if before := u.life.Load(); before != nil {
+		l.number = before.number + 1
+	}
 	labels := stack.Labelled(u.in.base, u.in.id, u.desc.Responsibility)
 	l.flush, l.timeUp = context.WithCancel(labels)
 	l.ctx, l.cancel = context.WithCancelCause(context.WithValue(labels, flushKey{}, l.flush))
 	if b.linked() {
-		l.link = link.New(l.deliverSoon)
+		l.link = link.New(l.deliverSoon, b.onConnect, b.onDisconnect)
 	}
 	return l
 }
@@ -108,6 +113,7 @@ func (l *life) start() {
 	begun := make(chan struct{})
 	go func() {
 		defer close(l.ran)
+		defer l.hushed()
 		l.label()
 		guard(func() error {
 			l.unit.enter(StateRunning)
@@ -117,6 +123,13 @@ func (l *life) start() {
 		}, l.runReturned)
 	}()
 	<-begun
+}
+
+// hushed lets no more news through, where Run has ended in the finish and there is no Finish (G5).
+func (l *life) hushed() {
+	if l.link != nil && l.block.finish == nil && l.ctx.Err() != nil {
+		l.link.Close()
+	}
 }
 
 func (l *life) run() error {
@@ -183,27 +196,30 @@ func (l *life) fail(callback string, err error) {
 // is finishing by then, but what was accepted is still handled).
 func (l *life) consume(m mailbox.Msg) {
 	more, inMsg, over := true, false, false
-	var request *call // that the message in OnMsg makes
+	var request *wait.Wait // that the message in OnMsg makes
 	defer func() {
 		if !over {
 			go l.consume(m) // a callback has ended the goroutine
 		}
 	}()
 	l.label()
-	box, asked := &l.unit.box, &l.unit.asked
+	box, peer := &l.unit.box, &l.unit.peer
 	for more {
 		guard(func() error {
 			for more {
-				if box.TakeNews() {
+				if box.TakeNews() && l.link != nil {
 					l.deliver()
 				}
 				if msg := m; msg != nil && !box.Off() {
 					m, inMsg = nil, true
-					if request = asked.in(msg); request != nil {
-						request.taker.Store(l)
+					if request = peer.Of(msg); request != nil {
+						request.Taken(l.number)
 					}
 					l.block.onMsg(msg)
 					inMsg = false
+					if request != nil {
+						request.Passed()
+					}
 					box.Handled()
 				} else if msg != nil {
 					m = nil
@@ -217,7 +233,7 @@ func (l *life) consume(m mailbox.Msg) {
 				inMsg = false
 				box.Handled()
 				if request != nil {
-					request.fail(&BlockError{l.unit.desc, "OnMsg", err})
+					request.Fail(&BlockError{l.unit.desc, "OnMsg", err})
 				}
 				l.fail("OnMsg", err)
 			}
@@ -240,11 +256,11 @@ func (l *life) deliverSoon() {
 func (l *life) deliver() {
 	l.label()
 	for {
-		name, callback := l.news()
+		name, callback := l.link.Next()
 		if callback == nil {
 			return
 		}
-		guard(callback, func(err error) {
+		guard(func() error { callback(); return nil }, func(err error) {
 			if err != nil {
 				l.fail(name, err)
 			}
@@ -256,31 +272,6 @@ func (l *life) deliver() {
 	}
 }
 
-// news returns the connection callback that is due.
-func (l *life) news() (name string, callback func() error) {
-	if l.link == nil {
-		return "", nil
-	}
-	switch kind, conn := l.link.Next(); kind {
-	case link.Connect:
-		return kind.String(), func() error {
-			if l.block.onConnect != nil {
-				l.block.onConnect(conn)
-			}
-			return nil
-		}
-	case link.Disconnect:
-		return kind.String(), func() error {
-			if l.block.onDisconnect != nil {
-				l.block.onDisconnect()
-			}
-			return nil
-		}
-	case link.None:
-	}
-	return "", nil
-}
-
 // end ends an instance within its share of time: its context, then Finish, then Run and all other callbacks are awaited (G5).
 // emptied is closed when no OnMsg is in progress any more; release ends what the block may still wait for. It returns the names of
 // the callbacks that did not come back. w is the goroutine of initialisation where Run was never started.
@@ -290,25 +281,25 @@ func (l *life) end(w *worker.Worker, cause error, emptied <-chan struct{}, began
 	soft := began.Add(share - tail)
 	l.cancel(cause)
 	if w == nil && l.block.finish == nil {
-		await(l.ran, soft, in.hurried) // it may flush, and hears of the connection until it is through
+		worker.Wait(l.ran, soft, in.hurried) // it may flush, and hears of the connection until it is through
 	}
-	callbacks := []callback{{"OnMsg", emptied}}
+	callbacks := []worker.Callback{{Name: "OnMsg", Done: emptied}}
 	if l.link != nil {
-		callbacks = append(callbacks, callback{"OnServerConnect or OnServerDisconnect", l.link.Close()})
+		callbacks = append(callbacks, worker.Callback{Name: "OnServerConnect or OnServerDisconnect", Done: l.link.Close()})
 	}
 	if l.block.finish != nil {
-		callbacks = append(callbacks, callback{"Finish", l.finish(w)})
+		callbacks = append(callbacks, worker.Callback{Name: "Finish", Done: l.finish(w)})
 	}
 	if w == nil {
-		callbacks = append(callbacks, callback{"Run", l.ran})
+		callbacks = append(callbacks, worker.Callback{Name: "Run", Done: l.ran})
 	}
-	stuck = awaitAll(callbacks, soft, in.hurried)
+	stuck = worker.Stuck(callbacks, soft, in.hurried)
 	release() // before the time is up: a callback may hang in a Send that waits
 	if len(stuck) > 0 {
 		if isClosed(in.hurried) {
 			tail = min(share, in.share(l.unit))
 		}
-		stuck = awaitAll(callbacks, time.Now().Add(tail), nil)
+		stuck = worker.Stuck(callbacks, time.Now().Add(tail), nil)
 	}
 	return stuck
 }

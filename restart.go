@@ -143,14 +143,11 @@ func (u *unit) restart(l *life, failure error) bool {
 func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 	in := u.in
 	in.setDown(u, failure)
-	began := time.Now()
-	if stuck := l.end(nil, failure, paused, began, u.restartShare(), l.timeUp); len(stuck) > 0 {
+	if !u.takeDown(l, nil, failure, paused) {
 		u.stayDown(l, failure)
-		u.abandon(u.abandoned(stuck, time.Since(began)))
 		in.stop(failure)
 		return
 	}
-	u.asked.end(l)
 	for {
 		pause, ok := u.storm.count(u.shape.restart, failure)
 		if !ok {
@@ -175,10 +172,12 @@ func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 			in.setDown(u, nil)
 			return
 		}
-		if isClosed(u.lost) {
+		if u.status().State == StateAbandoned { // there must never be two
 			u.stayDown(l, err)
+			in.stop(u.storm.first)
 			return
 		}
+		u.enter(StateRestarting)
 		failure = err
 	}
 }
@@ -200,7 +199,9 @@ func (u *unit) wait(pause time.Duration) bool {
 func (u *unit) stayDown(l *life, failure error) {
 	u.mu.Lock()
 	l.down = true
-	u.state, u.since = StateFailed, time.Now()
+	if u.state != StateAbandoned {
+		u.state, u.since = StateFailed, time.Now()
+	}
 	u.mu.Unlock()
 	u.fault(failure)
 }
@@ -210,33 +211,31 @@ func (u *unit) renew() (*life, error) {
 	in := u.in
 	var w worker.Worker
 	defer w.GiveUp()
-	limit := worker.Patience{Limit: in.cfg.initTimeout, Grace: interruptGrace, Interrupt: in.stopping, Abort: u.lost}
-	b, faults := in.create(&w, u.desc, u.position, limit)
+	b, faults := in.create(&w, u.desc, u.position, worker.Patience{Limit: in.cfg.initTimeout, Abort: u.lost})
 	if len(faults) == 0 && b.shape() != u.shape {
-		faults = []error{errors.New("the factory returned a block with other options than before")}
+		faults = []error{fmt.Errorf("block %d (%s): the factory returned a block with other options than before", u.position, u.desc)}
 	}
 	if len(faults) > 0 {
-		return nil, u.notUp("Init", &SetupError{faults})
+		return nil, u.notUp("factory", &SetupError{faults})
 	}
 	next := newLife(u, b)
-	if err := next.init(&w, limit); err != nil {
-		return nil, u.notUp("Init", err)
+	err := in.bringUp(context.Background(), u.lost, &w, next)
+	if u.status().State == StateInitialised && err != nil { // Attach failed
+		u.takeDown(next, &w, err, u.box.Pause())
 	}
-	if err := next.attach(&w, limit); err != nil {
-		err = u.notUp("Attach", err)
-		closed := make(chan struct{})
-		close(closed)
-		if stuck := next.end(&w, err, closed, time.Now(), u.restartShare(), next.timeUp); len(stuck) > 0 {
-			u.abandon(u.abandoned(stuck, u.restartShare()))
-		}
-		return nil, err
-	}
-	return next, nil
+	return next, err
 }
 
-func (u *unit) restartShare() time.Duration {
-	if d := u.life.Load().block.finishTimeout; d > 0 {
-		return d
+// takeDown ends an instance, to make room for the next one, and tells whether it went: else it is abandoned.
+func (u *unit) takeDown(l *life, w *worker.Worker, cause error, idle <-chan struct{}) bool {
+	began, share := time.Now(), u.in.cfg.finishTimeout/2
+	if d := l.block.finishTimeout; d > 0 {
+		share = d
 	}
-	return u.in.cfg.finishTimeout / 2
+	stuck := l.end(w, cause, idle, began, share, l.timeUp)
+	u.peer.Fail(l.number, ErrBlockEnded)
+	if len(stuck) > 0 {
+		u.abandon(u.abandoned(stuck, time.Since(began)))
+	}
+	return len(stuck) == 0
 }

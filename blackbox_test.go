@@ -126,14 +126,28 @@ func TestTheBlackBoxNeedsNoFileAndNoObserver(t *testing.T) {
 	})
 }
 
+func TestABlackBoxNeedsAFolder(t *testing.T) {
+	for _, path := range []string{"", filepath.Join(t.TempDir(), "none", "box.txt")} {
+		_, err := newFlight(t, crew{idle("a")}, sputnik.WithBlackBox(path))
+		require.ErrorAs(t, err, new(*sputnik.SetupError))
+		assert.ErrorContains(t, err, "WithBlackBox")
+	}
+}
+
 func TestABlackBoxThatCanNotBeWrittenIsToldAndNotFatal(t *testing.T) {
+	type kind struct{ path, gone string }
 	folder := t.TempDir()
-	during(t, map[string]string{
-		"no folder": filepath.Join(folder, "none", "box.txt"), "a folder": folder,
-	}, func(t *testing.T, path string) {
+	require.NoError(t, os.Mkdir(filepath.Join(folder, "gone"), 0o700))
+	during(t, map[string]kind{
+		"no folder any more": {filepath.Join(folder, "gone", "box.txt"), filepath.Join(folder, "gone")},
+		"a folder":           {path: folder},
+	}, func(t *testing.T, k kind) {
 		var bc sputnik.BlockCommunicator
 		f := takeOff(t, crew{idle("b", handle(&bc), sputnik.WithBlockWatchdog(time.Second),
-			sputnik.WithOnMsg(func(sputnik.Msg) { stallHere(3 * time.Second) }))}, sputnik.WithBlackBox(path))
+			sputnik.WithOnMsg(func(sputnik.Msg) { stallHere(3 * time.Second) }))}, sputnik.WithBlackBox(k.path))
+		if k.gone != "" {
+			require.NoError(t, os.Remove(k.gone))
+		}
 		bc.Send(sputnik.Msg{})
 		time.Sleep(time.Minute)
 		assert.True(t, f.sp.Status().Ready, "not fatal")
@@ -142,7 +156,7 @@ func TestABlackBoxThatCanNotBeWrittenIsToldAndNotFatal(t *testing.T) {
 		f.mu.Lock()
 		told := fmt.Sprint(f.events, err)
 		f.mu.Unlock()
-		assert.Contains(t, told, path, "but somebody is told")
+		assert.Contains(t, told, k.path, "but somebody is told")
 	})
 }
 

@@ -356,6 +356,39 @@ func TestAStopDuringAnAdd(t *testing.T) {
 	})
 }
 
+func TestAStopDuringAnAddThatHangs(t *testing.T) {
+	hang := func() { time.Sleep(never) }
+	type kind struct {
+		factory func()
+		opt     sputnik.BlockOption
+	}
+	during(t, map[string]kind{
+		"factory": {hang, sputnik.WithInit(noInit)},
+		"Init":    {func() {}, sputnik.WithInit(func(sputnik.ConfFactory) error { hang(); return nil })},
+		"Attach":  {func() {}, sputnik.WithAttach(func(sputnik.BlockCommunicator) { hang() })},
+		"Finish": {func() {}, sputnik.BlockOption(func(b *sputnik.Block) {
+			sputnik.WithAttach(func(sputnik.BlockCommunicator) { panic(errBoom) })(b)
+			sputnik.WithFinish(func(bool) { hang() })(b)
+		})},
+	}, func(t *testing.T, k kind) {
+		var bc sputnik.BlockCommunicator
+		c := crew{idle("a", handle(&bc))}
+		f := takeOff(t, c, sputnik.WithFinishTimeout(3*time.Second), spare(c, member{"late", func() *sputnik.Block {
+			k.factory()
+			return idle("late", k.opt, sputnik.WithBlockFinishTimeout(time.Hour)).make()
+		}}))
+		added := make(chan error, 1)
+		go func() { added <- sputnik.AddBlock(t.Context(), bc, descriptor("late")) }()
+		time.Sleep(100 * time.Millisecond)
+		began := time.Now()
+		f.shootDown()
+		_ = f.landed()
+		assert.LessOrEqual(t, time.Since(began), 5*time.Second, "G7 holds")
+		require.Error(t, <-added)
+		time.Sleep(2 * never)
+	})
+}
+
 func TestChangesAtTheMomentOfAStop(t *testing.T) {
 	for range 200 {
 		bubble(t, func(t *testing.T) {
@@ -383,5 +416,51 @@ func TestChangesAtTheMomentOfAStop(t *testing.T) {
 			assert.Equal(t, inits.Load(), finishes.Load(), "what came up goes down, once")
 			assert.LessOrEqual(t, runs.Load(), inits.Load())
 		})
+	}
+}
+
+func TestAnAddedBlockHearsOfTheConnectionAlternatelyEvenIfItBreaksJustThen(t *testing.T) {
+	for _, serial := range []bool{false, true} {
+		for at := range 40 {
+			bubble(t, func(t *testing.T) {
+				var j journal
+				var bc sputnik.BlockCommunicator
+				late := listener(&j, "late", sputnik.WithInit(func(sputnik.ConfFactory) error {
+					time.Sleep(time.Duration(at%4) * time.Second)
+					return nil
+				}), sputnik.WithOnMsg(func(sputnik.Msg) {}))
+				if serial {
+					plain := late.make
+					late.make = func() *sputnik.Block {
+						b := plain()
+						sputnik.WithSerialCallbacks()(b)
+						return b
+					}
+				}
+				c := crew{idle("a", handle(&bc))}
+				broken := make(chan error)
+				f := takeOff(t, c, spare(c, late), sputnik.WithConnector(pushing{&plugIn{j: new(journal)}, broken}, time.Second))
+				time.Sleep(time.Minute)
+				var wg sync.WaitGroup
+				wg.Go(func() { add(t, bc, "late") })
+				wg.Go(func() {
+					time.Sleep(2 * time.Second)
+					broken <- errBoom
+				})
+				wg.Wait()
+				time.Sleep(time.Minute)
+				news := j.all()
+				require.NotEmpty(t, news)
+				for i, l := range news {
+					if i%2 == 0 {
+						assert.Contains(t, l, "up", "%v", news)
+					} else {
+						assert.Equal(t, "late down", l, "%v", news)
+					}
+				}
+				assert.Equal(t, "late up 2", news[len(news)-1])
+				require.NoError(t, f.land())
+			})
+		}
 	}
 }

@@ -377,3 +377,26 @@ func TestManyRivalsForOneResponsibility(t *testing.T) {
 		require.NoError(t, f.land())
 	})
 }
+
+func TestAStopDuringARemovalThatHangs(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var j journal
+		var bc sputnik.BlockCommunicator
+		f := takeOff(t, crew{
+			logging(&j, "a"), idle("b", sputnik.WithBlockFinishTimeout(time.Hour), sputnik.WithFinish(func(bool) { time.Sleep(never) })),
+			idle("from", handle(&bc)),
+		}, sputnik.WithFinishTimeout(10*time.Second))
+		removed := make(chan error, 1)
+		go func() { removed <- sputnik.RemoveBlock(t.Context(), bc, "b") }()
+		time.Sleep(time.Second)
+		began := time.Now()
+		err := f.land()
+		assert.LessOrEqual(t, time.Since(began), 12*time.Second, "G7 holds")
+		var ae *sputnik.AbandonedError
+		require.ErrorAs(t, err, &ae)
+		assert.Equal(t, descriptor("b"), ae.Block)
+		require.Error(t, <-removed)
+		assert.Equal(t, []string{"finish a false", "ran a"}, j.with("finish", "ran"))
+		time.Sleep(2 * never)
+	})
+}

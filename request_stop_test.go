@@ -192,3 +192,30 @@ func TestRequestsLeaveNothingBehind(t *testing.T) {
 		require.NoError(t, f.land())
 	})
 }
+
+func TestQueuedRequestsAreAnsweredByTheNextInstance(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var bc sputnik.BlockCommunicator
+		f := takeOff(t, crew{idle("a", handle(&bc)), series("b", func(n int) []sputnik.BlockOption {
+			return []sputnik.BlockOption{onFailure(sputnik.RestartPolicy{}), sputnik.WithOnMsg(func(m sputnik.Msg) {
+				if n == 1 {
+					panic(errBoom)
+				}
+				_ = sputnik.Reply(m, sputnik.Msg{"a": n})
+			})}
+		})})
+		broken := request(t.Context(), to(t, bc, "b"), sputnik.Msg{})
+		synctest.Wait()
+		require.ErrorAs(t, (<-broken).err, new(*sputnik.BlockError))
+		var came []<-chan answer
+		for range 5 {
+			came = append(came, request(t.Context(), to(t, bc, "b"), sputnik.Msg{}))
+		}
+		for _, c := range came {
+			got := <-c
+			require.NoError(t, got.err)
+			assert.Equal(t, 2, got.msg["a"])
+		}
+		require.NoError(t, f.land())
+	})
+}

@@ -117,6 +117,10 @@ func TestAProcessIsNotReadyWhileABlockRestarts(t *testing.T) {
 					time.Sleep(time.Second)
 				}
 				return nil
+			}), sputnik.WithAttach(func(sputnik.BlockCommunicator) {
+				if n > 1 {
+					time.Sleep(time.Second)
+				}
 			})}
 			if n == 1 {
 				opts = append(opts, failAfter(time.Minute, errBoom), sputnik.WithFinish(func(bool) { time.Sleep(time.Second) }))
@@ -124,7 +128,7 @@ func TestAProcessIsNotReadyWhileABlockRestarts(t *testing.T) {
 			return opts
 		})})
 		time.Sleep(time.Minute)
-		for _, at := range []string{"in the old one's Finish", "in the new one's Init"} {
+		for _, at := range []string{"in the old one's Finish", "in the new one's Init", "in the new one's Attach"} {
 			time.Sleep(500 * time.Millisecond)
 			s := f.sp.Status()
 			assert.False(t, s.Ready, at)
@@ -136,7 +140,7 @@ func TestAProcessIsNotReadyWhileABlockRestarts(t *testing.T) {
 			assert.Equal(t, sputnik.StateRestarting, f.block("b").State, at)
 			assert.Equal(t, sputnik.StateRunning, f.block("a").State)
 			require.ErrorIs(t, f.block("b").LastError, errBoom)
-			time.Sleep(600 * time.Millisecond)
+			time.Sleep(550 * time.Millisecond)
 		}
 		time.Sleep(time.Second)
 		assert.True(t, f.sp.Status().Ready, f.sp.Status().Reason)

@@ -280,3 +280,82 @@ func TestTheNewsAlternateForEachInstanceWhileTheConnectionFlaps(t *testing.T) {
 		})
 	}
 }
+
+func TestAnOldInstanceThatLingersDoesNotHoldUpTheFinish(t *testing.T) {
+	during(t, map[string]sputnik.BlockOption{
+		"Finish": sputnik.WithFinish(func(bool) { time.Sleep(never) }),
+		"Run": sputnik.WithRunContext(func(ctx context.Context, bc sputnik.BlockCommunicator) error {
+			_ = untilDone(ctx, bc)
+			time.Sleep(never)
+			return nil
+		}),
+	}, func(t *testing.T, lingers sputnik.BlockOption) {
+		var j journal
+		var bc sputnik.BlockCommunicator
+		f := takeOff(t, crew{
+			logging(&j, "a"),
+			idle("b", sputnik.WithOnMsg(func(sputnik.Msg) { panic(errBoom) }), onFailure(sputnik.RestartPolicy{}),
+				sputnik.WithBlockFinishTimeout(time.Hour), lingers),
+			idle("from", handle(&bc)),
+		}, sputnik.WithFinishTimeout(10*time.Second))
+		to(t, bc, "b").Send(sputnik.Msg{})
+		time.Sleep(time.Second)
+		began := time.Now()
+		err := f.land()
+		assert.LessOrEqual(t, time.Since(began), 12*time.Second, "G7 holds for a restart too")
+		require.ErrorAs(t, err, new(*sputnik.AbandonedError))
+		require.ErrorIs(t, err, errBoom)
+		assert.Equal(t, []string{"finish a false", "ran a"}, j.with("finish", "ran"))
+		time.Sleep(2 * never)
+	})
+}
+
+func TestANewInstanceThatHangsDoesNotHoldUpTheFinish(t *testing.T) {
+	hang := func() { time.Sleep(never) }
+	type kind struct {
+		factory func()
+		opt     sputnik.BlockOption
+	}
+	during(t, map[string]kind{
+		"factory": {hang, sputnik.WithInit(noInit)},
+		"Init":    {func() {}, sputnik.WithInit(func(sputnik.ConfFactory) error { hang(); return nil })},
+		"Attach":  {func() {}, sputnik.WithAttach(func(sputnik.BlockCommunicator) { hang() })},
+	}, func(t *testing.T, k kind) {
+		var j journal
+		f := takeOff(t, crew{logging(&j, "a"), series("b", func(n int) []sputnik.BlockOption {
+			opts := []sputnik.BlockOption{onFailure(sputnik.RestartPolicy{}), failAfter(time.Second, errBoom)}
+			if n > 1 {
+				k.factory()
+				opts = append(opts, k.opt)
+			}
+			return opts
+		})}, sputnik.WithFinishTimeout(3*time.Second))
+		time.Sleep(10 * time.Second)
+		assert.Equal(t, sputnik.StateRestarting, f.block("b").State)
+		began := time.Now()
+		err := f.land()
+		assert.LessOrEqual(t, time.Since(began), 5*time.Second)
+		require.ErrorIs(t, err, errBoom)
+		assert.Equal(t, []string{"finish a false", "ran a"}, j.with("finish", "ran"))
+		time.Sleep(2 * never)
+	})
+}
+
+func TestAStormLeavesItsMessagesReported(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var bc sputnik.BlockCommunicator
+		f := takeOff(t, crew{idle("b", sputnik.WithOnMsg(func(sputnik.Msg) { panic(errBoom) }), onFailure(sputnik.RestartPolicy{Max: 2})),
+			idle("from", handle(&bc))})
+		for range 10 {
+			to(t, bc, "b").Send(sputnik.Msg{})
+		}
+		err := f.landed()
+		require.ErrorAs(t, err, new(*sputnik.RestartError))
+		var ue *sputnik.UnhandledError
+		require.ErrorAs(t, err, &ue)
+		box := f.block("b").Mailbox
+		assert.Equal(t, ue.Count, box.Dead)
+		assert.Equal(t, box.Accepted, box.Handled+box.Dead)
+		assert.Equal(t, uint64(3), box.Handled)
+	})
+}

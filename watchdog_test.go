@@ -171,3 +171,34 @@ func TestAMisusedWatchdogIsAFaultOfTheSetUp(t *testing.T) {
 		assert.ErrorContains(t, err, "Watchdog: -1ns")
 	}
 }
+
+func TestAnAddedBlockIsWatchedByItsOwnLimit(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var bc sputnik.BlockCommunicator
+		c := crew{idle("a", handle(&bc))}
+		f := takeOff(t, c, spare(c, idle("late", sputnik.WithBlockWatchdog(100*time.Millisecond),
+			sputnik.WithOnMsg(func(sputnik.Msg) { stallHere(time.Second) }))), sputnik.WithWatchdog(time.Hour))
+		time.Sleep(time.Minute)
+		add(t, bc, "late")
+		to(t, bc, "late").Send(sputnik.Msg{})
+		time.Sleep(200 * time.Millisecond)
+		stalled := eventsOf[sputnik.CallbackStalled](f)
+		require.Len(t, stalled, 1)
+		assert.LessOrEqual(t, stalled[0].For, 150*time.Millisecond)
+		require.NoError(t, f.land())
+	})
+}
+
+func TestAStallIsOverWhenTheCallbackReturnsDuringTheFinish(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var bc sputnik.BlockCommunicator
+		f := takeOff(t, crew{idle("b", handle(&bc), sputnik.WithOnMsg(func(sputnik.Msg) { stallHere(5 * time.Second) }))},
+			sputnik.WithWatchdog(time.Second))
+		bc.Send(sputnik.Msg{})
+		time.Sleep(3 * time.Second)
+		require.Equal(t, "OnMsg", f.block("b").Stalled)
+		require.NoError(t, f.land())
+		assert.Empty(t, f.block("b").Stalled)
+		assert.Len(t, eventsOf[sputnik.CallbackReturned](f), 1)
+	})
+}

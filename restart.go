@@ -1,6 +1,7 @@
 package sputnik
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -141,12 +142,11 @@ func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 			return
 		}
 		if !wanted || u.status().State == StateAbandoned { // there must never be two
-			u.fault(failure)
+			u.fault(u.storm.First)
 			u.stayDown(l, err)
 			in.stop(u.storm.First)
 			return
 		}
-		u.enter(StateRestarting)
 		failure = err
 	}
 }
@@ -200,7 +200,7 @@ func (u *unit) renew() (*life, error) {
 	}
 	next := newLife(u, b)
 	err := in.bringUp(context.Background(), u.lost, &w, next)
-	if u.status().State == StateInitialised && err != nil { // Attach failed
+	if err != nil && next.initialised { // Attach failed
 		u.takeDown(next, &w, err, u.box.Pause())
 	}
 	return next, err
@@ -208,11 +208,9 @@ func (u *unit) renew() (*life, error) {
 
 // takeDown ends an instance, to make room for the next one, and tells whether it went: else it is abandoned.
 func (u *unit) takeDown(l *life, w *worker.Worker, cause error, idle <-chan struct{}) bool {
-	began, share := time.Now(), u.in.cfg.finishTimeout/2
-	if d := l.block.finishTimeout; d > 0 {
-		share = d
-	}
-	stuck := l.end(w, cause, idle, began, share, l.timeUp)
+	began, limit := time.Now(), u.in.cfg.finishTimeout
+	share := min(cmp.Or(l.block.finishTimeout, limit/2), limit)
+	stuck := l.end(w, cause, idle, began, share, u.lost, l.timeUp)
 	u.peer.Fail(l.number, ErrBlockEnded)
 	if len(stuck) > 0 {
 		u.abandon(u.abandoned(stuck, time.Since(began)))

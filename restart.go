@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/pprof"
+	"slices"
 	"time"
 
 	"github.com/sputnik-go/sputnik/internal/backoff"
@@ -133,7 +134,7 @@ func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 		in.events.emit(BlockRestarting{now(), u.desc, failure, n, pause})
 		wanted := u.wait(pause)
 		if !wanted && u.box.Stats().Depth == 0 {
-			u.stayDown(l, failure)
+			u.stayDown(l, u.storm.First, failure)
 			return
 		}
 		next, err := u.renew()
@@ -142,8 +143,7 @@ func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 			return
 		}
 		if !wanted || u.status().State == StateAbandoned { // there must never be two
-			u.fault(u.storm.First)
-			u.stayDown(l, err)
+			u.stayDown(l, u.storm.First, err)
 			in.stop(u.storm.First)
 			return
 		}
@@ -176,14 +176,16 @@ func (u *unit) wait(pause time.Duration) bool {
 }
 
 // stayDown notes that there will be no other instance.
-func (u *unit) stayDown(l *life, failure error) {
+func (u *unit) stayDown(l *life, failures ...error) {
 	u.mu.Lock()
 	l.down = true
 	if u.state != StateAbandoned {
 		u.state, u.since = StateFailed, time.Now()
 	}
 	u.mu.Unlock()
-	u.fault(failure)
+	for _, err := range slices.Compact(failures) {
+		u.fault(err)
+	}
 }
 
 // renew makes the next instance and brings it up to Attach.

@@ -38,6 +38,7 @@ type initiator struct {
 	hurried  chan struct{}   // closed when the finish is cut short
 	flying   chan struct{}   // closed when every Run was started
 	landed   chan struct{}   // closed when err is settled
+	added    chan struct{}   // 1 slot: wakes the watchdog for a new block
 	gate     chan struct{}   // holds one token, for who changes the list of blocks
 	claimed  atomic.Bool     // by the one call that flies, or lands
 	unwatch  func() bool     // ends the watch on the host's context
@@ -73,6 +74,7 @@ func newInitiator(cfg *config) (*initiator, error) {
 		hurried: make(chan struct{}),
 		flying:  make(chan struct{}),
 		landed:  make(chan struct{}),
+		added:   make(chan struct{}, 1),
 		gate:    make(chan struct{}, 1),
 		state:   StatePreparing,
 		since:   time.Now(),
@@ -83,9 +85,6 @@ func newInitiator(cfg *config) (*initiator, error) {
 	in.id = fmt.Sprintf("%p", in)
 	faults := append([]error(nil), cfg.faults...)
 	for i, d := range cfg.descriptors() {
-		if _, err := cfg.factory(d.Name); err != nil {
-			continue // among the faults already
-		}
 		b, wrong := in.create(&in.worker, d, i+1, worker.Patience{Limit: cfg.initTimeout})
 		faults = append(faults, wrong...)
 		if len(faults) > 0 {
@@ -106,12 +105,14 @@ func newInitiator(cfg *config) (*initiator, error) {
 func (in *initiator) create(w *worker.Worker, d BlockDescriptor, position int, p worker.Patience) (*Block, []error) {
 	factory, err := in.cfg.factory(d.Name)
 	if err != nil {
-		return nil, []error{err}
+		return nil, nil // among the faults already
 	}
+	began := time.Now()
 	var b *Block // the factory's until its outcome came
 	err, came := p.Await(run(w, context.Background(), func() error { b = factory(); return nil }))
 	if !came {
-		err = fmt.Errorf("%w (%v)", ErrTimeout, p.Limit)
+		w.GiveUp()
+		return nil, []error{fmt.Errorf("block %d (%s): factory: %w (%v)", position, d, ErrTimeout, time.Since(began).Round(time.Millisecond))}
 	}
 	var faults []error
 	switch {

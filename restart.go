@@ -1,14 +1,14 @@
 package sputnik
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"runtime/pprof"
-	"slices"
 	"time"
 
+	"github.com/sputnik-go/sputnik/internal/backoff"
 	"github.com/sputnik-go/sputnik/internal/worker"
 )
 
@@ -86,33 +86,6 @@ func (e *RestartError) Unwrap() error { return e.Err }
 // errReturned is why RestartAlways restarts a block that did not fail.
 var errReturned = errors.New("returned")
 
-// storm is a row of restarts within the window of the policy.
-type storm struct {
-	first error
-	at    []time.Time
-}
-
-// count notes a failure. It returns the pause before the next try, and false when there were too many.
-func (s *storm) count(p RestartPolicy, failure error) (pause time.Duration, ok bool) {
-	s.at = slices.DeleteFunc(s.at, func(t time.Time) bool { return time.Since(t) >= p.Window })
-	if len(s.at) == 0 {
-		s.first = failure
-	}
-	if len(s.at) >= p.Max {
-		return 0, false
-	}
-	s.at = append(s.at, time.Now())
-	return backoff(len(s.at), p.Backoff, p.BackoffCap), true
-}
-
-// backoff is the pause after so many failures: exponential, with full jitter.
-func backoff(failures int, ceiling, most time.Duration) time.Duration {
-	for i := 1; i < failures && ceiling < most; i++ {
-		ceiling *= 2
-	}
-	return rand.N(min(ceiling, most)) + 1
-}
-
 // restart has the failed instance replaced, and tells whether it is going to be.
 func (u *unit) restart(l *life, failure error) bool {
 	u.mu.Lock()
@@ -141,7 +114,7 @@ func (u *unit) restart(l *life, failure error) bool {
 
 // replace ends the instance that failed and makes others until one is up, or until that is no longer wanted.
 func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
-	in := u.in
+	in, policy := u.in, u.shape.restart
 	in.setDown(u, failure)
 	if !u.takeDown(l, nil, failure, paused) {
 		u.stayDown(l, failure)
@@ -149,37 +122,44 @@ func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 		return
 	}
 	for {
-		pause, ok := u.storm.count(u.shape.restart, failure)
+		n, ok := u.storm.Count(failure, policy.Max, policy.Window)
 		if !ok {
-			failed := &RestartError{u.desc, len(u.storm.at), u.shape.restart.Window, u.storm.first}
+			failed := &RestartError{u.desc, n, policy.Window, u.storm.First}
 			u.stayDown(l, failed)
 			in.stop(failed)
 			return
 		}
-		in.events.emit(BlockRestarting{now(), u.desc, failure, len(u.storm.at), pause})
-		if !u.wait(pause) && u.box.Stats().Depth == 0 {
+		pause := backoff.Pause(n, policy.Backoff, policy.BackoffCap)
+		in.events.emit(BlockRestarting{now(), u.desc, failure, n, pause})
+		wanted := u.wait(pause)
+		if !wanted && u.box.Stats().Depth == 0 {
 			u.stayDown(l, failure)
 			return
 		}
 		next, err := u.renew()
 		if err == nil {
-			u.mu.Lock()
-			u.restarts++
-			u.mu.Unlock()
-			u.life.Store(next)
-			next.start()
-			next.open()
-			in.setDown(u, nil)
+			u.up(next)
 			return
 		}
-		if u.status().State == StateAbandoned { // there must never be two
+		if !wanted || u.status().State == StateAbandoned { // there must never be two
+			u.fault(u.storm.First)
 			u.stayDown(l, err)
-			in.stop(u.storm.first)
+			in.stop(u.storm.First)
 			return
 		}
-		u.enter(StateRestarting)
 		failure = err
 	}
+}
+
+// up lets a new instance work.
+func (u *unit) up(next *life) {
+	u.mu.Lock()
+	u.restarts++
+	u.mu.Unlock()
+	u.life.Store(next)
+	next.start()
+	next.open()
+	u.in.setDown(u, nil)
 }
 
 // wait tells whether the restart is still wanted after the pause.
@@ -220,7 +200,7 @@ func (u *unit) renew() (*life, error) {
 	}
 	next := newLife(u, b)
 	err := in.bringUp(context.Background(), u.lost, &w, next)
-	if u.status().State == StateInitialised && err != nil { // Attach failed
+	if err != nil && next.initialised { // Attach failed
 		u.takeDown(next, &w, err, u.box.Pause())
 	}
 	return next, err
@@ -228,11 +208,9 @@ func (u *unit) renew() (*life, error) {
 
 // takeDown ends an instance, to make room for the next one, and tells whether it went: else it is abandoned.
 func (u *unit) takeDown(l *life, w *worker.Worker, cause error, idle <-chan struct{}) bool {
-	began, share := time.Now(), u.in.cfg.finishTimeout/2
-	if d := l.block.finishTimeout; d > 0 {
-		share = d
-	}
-	stuck := l.end(w, cause, idle, began, share, l.timeUp)
+	began, limit := time.Now(), u.in.cfg.finishTimeout
+	share := min(cmp.Or(l.block.finishTimeout, limit/2), limit)
+	stuck := l.end(w, cause, idle, began, share, u.lost, l.timeUp)
 	u.peer.Fail(l.number, ErrBlockEnded)
 	if len(stuck) > 0 {
 		u.abandon(u.abandoned(stuck, time.Since(began)))

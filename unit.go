@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sputnik-go/sputnik/internal/backoff"
 	"github.com/sputnik-go/sputnik/internal/mailbox"
 	"github.com/sputnik-go/sputnik/internal/stack"
 	"github.com/sputnik-go/sputnik/internal/wait"
@@ -31,7 +32,7 @@ type unit struct {
 	lastErr  error
 	stalled  string // the callback that overruns its limit
 	restarts int
-	storm    storm
+	storm    backoff.Storm
 	ending   chan struct{} // closed when no further restart may begin
 	lost     chan struct{} // closed when the restart in progress has to give up
 	keeper   chan struct{} // closed when the restart in progress is through; nil: there was none

@@ -1,9 +1,10 @@
 package sputnik
 
 import (
+	"cmp"
 	"time"
 
-	"github.com/sputnik-go/sputnik/internal/link"
+	"github.com/sputnik-go/sputnik/internal/watch"
 )
 
 // DefaultWatchdog is how long a callback may run before the watchdog tells of it; see [WithWatchdog].
@@ -27,20 +28,16 @@ func WithBlockWatchdog(limit time.Duration) BlockOption {
 }
 
 // watched is what the watchdog remembers of a block: of its connection callbacks, and of OnMsg.
-type watched [2]struct {
-	callback string // in progress; empty: none
-	mark     uint64 // tells one call from the next
-	since    time.Time
-	told     bool
-}
+type watched [2]watch.Call
 
 // watch is the watchdog, on the goroutine of launch. It returns when the process stops.
 func (in *initiator) watch() {
 	for {
 		tick := in.cfg.watchdog / 4
 		for _, u := range in.blocks() {
-			tick = min(tick, in.watchdogOf(u)/4)
-			u.look(in.watchdogOf(u))
+			limit := cmp.Or(u.life.Load().block.watchdog, in.cfg.watchdog)
+			tick = min(tick, limit/4)
+			u.look(limit)
 		}
 		if await(in.stopping, time.Now().Add(max(tick, time.Millisecond)), nil) {
 			return
@@ -48,50 +45,33 @@ func (in *initiator) watch() {
 	}
 }
 
-func (in *initiator) watchdogOf(u *unit) time.Duration {
-	if d := u.life.Load().block.watchdog; d > 0 {
-		return d
-	}
-	return in.cfg.watchdog
-}
-
 func (u *unit) look(limit time.Duration) {
-	name := ""
+	news, onMsg := "", "OnMsg"
 	if l := u.life.Load(); l.link != nil {
 		kind, calls := l.link.Busy()
-		name = kind.String()
-		u.see(0, name, uint64(calls), limit) //nolint:gosec // a count
+		news = kind.String()
+		u.see(0, news, uint64(calls), limit) //nolint:gosec // a count
 	}
 	handled, busy := u.box.Busy()
-	if !busy || u.shape.serial && name != link.None.String() {
-		u.see(1, "", 0, limit)
-	} else {
-		u.see(1, "OnMsg", handled, limit)
+	if !busy || u.shape.serial && news != "" {
+		onMsg = ""
 	}
+	u.see(1, onMsg, handled, limit)
 }
 
 // see notes one look at a callback, and tells when it stalls, and when it came back.
 func (u *unit) see(i int, callback string, mark uint64, limit time.Duration) {
-	w := &u.watched[i]
-	took := time.Since(w.since).Round(time.Millisecond)
-	if callback != w.callback || mark != w.mark {
-		if w.told {
-			u.setStalled("")
-			u.in.hung.Add(-1)
-			u.in.events.emit(CallbackReturned{now(), u.desc, w.callback, took})
-		}
-		w.callback, w.mark, w.since, w.told = callback, mark, time.Now(), false
+	turn, callback, took := u.watched[i].See(callback, mark, limit)
+	if turn == watch.None {
 		return
 	}
-	if callback != "" && !w.told && took >= limit {
-		w.told = true
-		u.setStalled(callback)
-		u.in.events.emit(CallbackStalled{now(), u.desc, callback, took, u.stacks()})
-	}
-}
-
-func (u *unit) setStalled(callback string) {
 	u.mu.Lock()
-	u.stalled = callback
+	u.stalled = cmp.Or(u.watched[0].Stalled(), u.watched[1].Stalled())
 	u.mu.Unlock()
+	if turn == watch.Stalled {
+		u.in.events.emit(CallbackStalled{now(), u.desc, callback, took, u.stacks()})
+	} else {
+		u.in.hung.Add(-1)
+		u.in.events.emit(CallbackReturned{now(), u.desc, callback, took})
+	}
 }

@@ -177,6 +177,8 @@ func (u *unit) stayDown(l *life, failures ...error) {
 	for _, err := range slices.Compact(failures) {
 		u.fault(err)
 	}
+	u.box.Close()
+	u.peer.Fail(0, ErrBlockEnded)
 }
 
 // renew makes the next instance and brings it up to Attach.

@@ -64,7 +64,7 @@ type (
 		At     `log:"warn finish cut short, its limit is used up"`
 		Forced bool `log:"warn finish cut short by a second signal"`
 	}
-	// ProcessFinished is the last event. Err is what launch, or Prepare, returns, but for what goes wrong
+	// ProcessFinished is the last event, but for a [BlackBox]. Err is what launch, or Prepare, returns, but for what goes wrong
 	// with observers.
 	ProcessFinished struct {
 		At    `log:"info process finished"`

@@ -54,6 +54,7 @@ type kit struct {
 	mute      func()
 	cycles    int
 
+	first  *[]fault           // of the one flight that the first checks judge; nil before
 	seen   map[string]string  // the fault: the check that reported it
 	broken string             // the check without which the others make no sense
 	around func(judge func()) // for the kit's own tests: is called in the bubble

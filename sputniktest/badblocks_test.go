@@ -82,9 +82,9 @@ func badBlocks() []badBlock {
 				}
 			}))
 		}, nil},
-		{"Finish is slow", "finish in time", static(with(sputnik.WithFinish(func(bool) {
-			time.Sleep(DefaultKitLimit + time.Millisecond)
-		}))), nil},
+		{"Finish is slow", "finish in time", func(w *world) sputnik.BlockFactory {
+			return with(sputnik.WithFinish(func(bool) { w.pause(DefaultKitLimit + time.Millisecond) }))
+		}, nil},
 		{"OnServerConnect hangs", "finish in time", func(w *world) sputnik.BlockFactory {
 			return with(sputnik.WithOnConnect(func(sputnik.ServerConnection) { w.hang() }))
 		}, nil},
@@ -94,15 +94,14 @@ func badBlocks() []badBlock {
 				return untilDone(ctx, bc)
 			}))
 		}, nil},
-		{"a channel for all flights", "second flight", func(*world) sputnik.BlockFactory {
-			stop := make(chan struct{})
-			return func() *sputnik.Block {
-				return sputnik.NewBlock(
-					sputnik.WithInit(noInit),
-					sputnik.WithRun(func(sputnik.BlockCommunicator) { <-stop }),
-					sputnik.WithFinish(func(bool) { close(stop) }),
-				)
-			}
+		{"a state for all flights", "second flight", func(*world) sputnik.BlockFactory {
+			finished := false
+			return with(sputnik.WithFinish(func(bool) {
+				if finished {
+					panic(errBad)
+				}
+				finished = true
+			}))
 		}, nil},
 		{"the newest instance is the only one", "two instances", func(*world) sputnik.BlockFactory {
 			var newest chan struct{}
@@ -113,20 +112,22 @@ func badBlocks() []badBlock {
 				)()
 			}
 		}, nil},
-		{"Finish waits for Run", "finish without run", static(func() *sputnik.Block {
-			ran, stop := make(chan struct{}), make(chan struct{})
-			return sputnik.NewBlock(
-				sputnik.WithInit(noInit),
-				sputnik.WithRun(func(sputnik.BlockCommunicator) { <-stop; close(ran) }),
-				sputnik.WithFinish(func(bool) {
-					close(stop)
-					select {
-					case <-ran:
-					case <-time.After(time.Hour):
-					}
-				}),
-			)
-		}), nil},
+		{"Finish waits for Run", "finish without run", func(w *world) sputnik.BlockFactory {
+			return func() *sputnik.Block {
+				ran, stop := make(chan struct{}), make(chan struct{})
+				return sputnik.NewBlock(
+					sputnik.WithInit(noInit),
+					sputnik.WithRun(func(sputnik.BlockCommunicator) { <-stop; close(ran) }),
+					sputnik.WithFinish(func(bool) {
+						close(stop)
+						select {
+						case <-ran:
+						case <-w.end:
+						}
+					}),
+				)
+			}
+		}, nil},
 		{"Init starts what only Run ends", "finish without run", func(w *world) sputnik.BlockFactory {
 			return func() *sputnik.Block {
 				quit := make(chan struct{})
@@ -168,11 +169,9 @@ func badBlocks() []badBlock {
 				)()
 			}
 		}, nil},
-		{"Init dials", "stop during init", static(with(sputnik.WithInit(func(sputnik.ConfFactory) error {
-			time.Sleep(DefaultKitLimit - time.Millisecond)
-			time.Sleep(time.Second)
-			return nil
-		}))), []Option{WithLimit(2 * DefaultKitLimit)}},
+		{"Init dials", "stop during init", func(w *world) sputnik.BlockFactory {
+			return with(sputnik.WithInit(func(sputnik.ConfFactory) error { w.pause(6 * time.Second); return nil }))
+		}, []Option{WithLimit(2 * DefaultKitLimit)}},
 		{"Run waits for the server", "no server", func(w *world) sputnik.BlockFactory {
 			return func() *sputnik.Block {
 				connected := make(chan struct{}, flaps+1)
@@ -188,35 +187,40 @@ func badBlocks() []badBlock {
 				)()
 			}
 		}, nil},
-		{"Run makes what Finish closes", "stop right after launch", static(func() *sputnik.Block {
-			var mu sync.Mutex
-			var stop chan struct{}
-			return sputnik.NewBlock(
-				sputnik.WithInit(noInit),
-				sputnik.WithRun(func(sputnik.BlockCommunicator) {
-					time.Sleep(time.Millisecond)
-					mu.Lock()
-					own := make(chan struct{})
-					stop = own
-					mu.Unlock()
-					<-own
-				}),
-				sputnik.WithFinish(func(init bool) {
-					mu.Lock()
-					defer mu.Unlock()
-					if !init {
-						defer func() { stop = nil }()
-						close(stop)
-					}
-				}),
-			)
-		}), nil},
-		{"the flush can't be hurried", "second signal", static(with(sputnik.WithRunContext(
-			func(ctx context.Context, _ sputnik.BlockCommunicator) error {
+		{"Run makes what Finish closes", "stop right after launch", func(w *world) sputnik.BlockFactory {
+			return func() *sputnik.Block {
+				var mu sync.Mutex
+				var stop chan struct{}
+				return sputnik.NewBlock(
+					sputnik.WithInit(noInit),
+					sputnik.WithRun(func(sputnik.BlockCommunicator) {
+						time.Sleep(time.Millisecond)
+						mu.Lock()
+						own := make(chan struct{})
+						stop = own
+						mu.Unlock()
+						select {
+						case <-own:
+						case <-w.end:
+						}
+					}),
+					sputnik.WithFinish(func(init bool) {
+						mu.Lock()
+						defer mu.Unlock()
+						if !init {
+							close(stop)
+						}
+					}),
+				)
+			}
+		}, nil},
+		{"the flush can't be hurried", "second signal", func(w *world) sputnik.BlockFactory {
+			return with(sputnik.WithRunContext(func(ctx context.Context, _ sputnik.BlockCommunicator) error {
 				<-ctx.Done()
-				time.Sleep(4 * time.Second)
+				w.pause(4 * time.Second)
 				return nil
-			}))), nil},
+			}))
+		}, nil},
 		{"closes at the first connect", "connection storm", static(func() *sputnik.Block {
 			first := make(chan struct{})
 			return with(sputnik.WithOnConnect(func(sputnik.ServerConnection) { close(first) }))()
@@ -282,7 +286,7 @@ func badBlocks() []badBlock {
 			return with(
 				sputnik.WithAttach(func(bc sputnik.BlockCommunicator) { own = bc }),
 				sputnik.WithOnMsg(func(sputnik.Msg) {
-					if s, ok := sputnik.StatusOf(own); ok && tailIs(s, sputnik.StateFinishing) {
+					if s, ok := sputnik.StatusOf(own); ok && s.State == sputnik.StateFinishing {
 						panic(errBad)
 					}
 				}),
@@ -295,13 +299,4 @@ func badBlocks() []badBlock {
 			time.Sleep(20 * time.Millisecond)
 		}))), fed},
 	}
-}
-
-func tailIs(s sputnik.Status, state sputnik.State) bool {
-	for _, b := range s.Blocks {
-		if b.Block.Responsibility == "tail" {
-			return b.State == state
-		}
-	}
-	return false
 }

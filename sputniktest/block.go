@@ -71,32 +71,32 @@ func ofInit() []string {
 func basicChecks() []check {
 	return []check{
 		{
-			name: "factory", vital: true, kinds: anything, judge: checkFactory,
+			name: "factory", vital: true, kinds: anything, phase: inFactory, judge: firstScene,
 			offends: "a factory makes a new block each time, and acquires nothing",
 			advice:  "make all state inside of the factory, as in func() *Block { return BlockOf(new(impl)) }, and start goroutines in Init or Run",
 		},
 		{
-			name: "init", vital: true, kinds: anything, only: ofInit(), first: true, judge: checkFlight,
+			name: "init", vital: true, kinds: anything, only: ofInit(), phase: inFlight, judge: firstScene,
 			offends: "G1, G2: without every Init there is no process",
 			advice:  "give the block its configuration by WithConf; let pass fs.ErrNotExist if there are defaults for everything; leave the server to OnServerConnect",
 		},
 		{
-			name: "flight", vital: true, kinds: failure, first: true, judge: checkFlight,
+			name: "flight", vital: true, kinds: failure, phase: inFlight, judge: firstScene,
 			offends: "G11: a callback that fails finishes the whole process",
 			advice:  "return nil from Run, or the context's own error, when the context ends; give blocks that it talks to by WithPeer, the connection by WithConnection",
 		},
 		{
-			name: "finish in time", vital: true, kinds: lateness, first: true, judge: checkFlight,
+			name: "finish in time", vital: true, kinds: lateness, phase: inFlight, judge: firstScene,
 			offends: "G7: a block that overruns its time is abandoned, and its work is lost",
 			advice:  "make every wait of a callback a select with the context of Run, or with a channel that Finish closes; if it needs longer, WithLimit",
 		},
 		{
-			name: "no goroutine left", kinds: leak, first: true, judge: checkFlight,
+			name: "no goroutine left", kinds: leak, phase: inFlight, judge: firstScene,
 			offends: "G10: after the flight only abandoned goroutines are left",
 			advice:  "await in Run, before it returns, or in Finish what the block has started",
 		},
 		{
-			name: "second flight", vital: true, kinds: anything, judge: checkSecondFlight,
+			name: "second flight", vital: true, kinds: anything, phase: inSecondFlight, judge: firstScene,
 			offends: "a process may be prepared again, and a block restarted, in the same program",
 			advice:  "keep no state outside of what the factory makes: no package variable, no sync.Once, no channel made once",
 		},

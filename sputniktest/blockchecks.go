@@ -3,12 +3,38 @@ package sputniktest
 import (
 	"context"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/sputnik-go/sputnik"
 )
 
-func checkFactory(s *scene) {
+// The phases of the first scene.
+const (
+	inFactory      = "factory"
+	inFlight       = "flight"
+	inSecondFlight = "second flight"
+)
+
+// firstScene is played once for all basic checks, in one bubble: a block that keeps its state outside of what the factory
+// makes would, in a second bubble, end the program.
+func firstScene(s *scene) {
+	s.phase = inFactory
+	callFactory(s)
+	for _, s.phase = range []string{inFlight, inSecondFlight} {
+		if !s.only(leak) {
+			return
+		}
+		s.fly(leg{})
+	}
+}
+
+// only tells whether nothing else was found so far.
+func (s *scene) only(kind faultKind) bool {
+	return !slices.ContainsFunc(s.faults, func(f fault) bool { return f.kind != kind || f.phase == inFactory })
+}
+
+func callFactory(s *scene) {
 	if s.block == nil {
 		s.fault(failure, "nil factory", "the factory is nil")
 		return
@@ -26,14 +52,6 @@ func checkFactory(s *scene) {
 		s.fault(failure, "nil block", "the factory returned a nil block")
 	case one == two:
 		s.fault(failure, "same block", "two calls of the factory returned the same block")
-	}
-}
-
-func checkFlight(s *scene) { s.fly(leg{}) }
-
-func checkSecondFlight(s *scene) {
-	for range 2 {
-		s.fly(leg{})
 	}
 }
 

@@ -54,10 +54,13 @@ type kit struct {
 	mute      func()
 	cycles    int
 
-	first  *[]fault           // of the one flight that the first checks judge; nil before
+	first  *[]fault           // of the first scene; nil before
 	seen   map[string]string  // the fault: the check that reported it
 	broken string             // the check without which the others make no sense
 	around func(judge func()) // for the kit's own tests: is called in the bubble
+
+	stuckAfter time.Duration
+	stuck      func()
 }
 
 func newKit(opts []Option) *kit {
@@ -66,6 +69,8 @@ func newKit(opts []Option) *kit {
 		without: map[string]string{}, seen: map[string]string{},
 		open:   func(n int) sputnik.ServerConnection { return &Conn{n} },
 		around: func(judge func()) { judge() },
+
+		stuckAfter: time.Minute, stuck: stuck,
 	}
 	for _, opt := range opts {
 		opt(k)
@@ -81,7 +86,7 @@ type check struct {
 	vital   bool      // if it fails, the others are skipped
 	kinds   faultKind // what it judges
 	only    []string  // of these kinds; nil: all signatures
-	first   bool      // it judges the first flight, as others do
+	phase   string    // of the scene that the first checks share; "": it has a scene of its own
 	judge   func(s *scene)
 }
 
@@ -98,6 +103,7 @@ const (
 // fault is one thing that is wrong. The same wrong thing has the same signature in every check.
 type fault struct {
 	kind      faultKind
+	phase     string
 	signature string
 	text      string
 }
@@ -106,11 +112,12 @@ type fault struct {
 type scene struct {
 	*kit
 	tb     testing.TB
+	phase  string
 	faults []fault
 }
 
 func (s *scene) fault(kind faultKind, signature, format string, args ...any) {
-	s.faults = append(s.faults, fault{kind, signature, fmt.Sprintf(format, args...)})
+	s.faults = append(s.faults, fault{kind, s.phase, signature, fmt.Sprintf(format, args...)})
 }
 
 // run makes a subtest of each check.
@@ -151,7 +158,7 @@ func (k *kit) try(t *testing.T, c check) (faults []fault, skip string) {
 	for _, f := range k.found(t, c) {
 		first, again := k.seen[f.signature]
 		switch {
-		case f.kind&c.kinds == 0 || c.only != nil && !slices.Contains(c.only, f.signature):
+		case f.phase != c.phase || f.kind&c.kinds == 0 || c.only != nil && !slices.Contains(c.only, f.signature):
 		case again && first != c.name:
 			skips = append(skips, fmt.Sprintf("has the fault that %q names: %s", first, f.signature))
 		case !again:
@@ -165,10 +172,10 @@ func (k *kit) try(t *testing.T, c check) (faults []fault, skip string) {
 	return faults, strings.Join(skips, "\n")
 }
 
-// found returns what a check, or the first flight for it, has found.
+// found returns what a check has found, or, for those that share one, the first scene.
 func (k *kit) found(t *testing.T, c check) []fault {
 	t.Helper()
-	if !c.first {
+	if c.phase == "" {
 		return k.play(t, c)
 	}
 	if k.first == nil {
@@ -190,6 +197,8 @@ func (k *kit) play(t *testing.T, c check) []fault {
 		judge(t)
 		return s.faults
 	}
+	watchdog := time.AfterFunc(k.stuckAfter, k.stuck)
+	defer watchdog.Stop()
 	func() {
 		defer func() {
 			// Goroutines that stay behind make the bubble panic. They are found before, and told better.
@@ -207,4 +216,10 @@ func (s *scene) leaks(w watch, after string) {
 	if left := w.leaked(); left != "" {
 		s.fault(leak, "goroutines", "goroutines are left after %s:\n%s", after, left)
 	}
+}
+
+// stuck ends the program, as the time limit of go test would do much later: a bubble can't be ended from outside.
+func stuck() {
+	panic("sputniktest: the clock of a bubble stands still: a callback waits for something that is not of the bubble, " +
+		"such as the network or a channel that was made outside of the factory; see WithRealTime")
 }

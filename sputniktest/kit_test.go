@@ -3,6 +3,7 @@ package sputniktest
 import (
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -16,6 +17,14 @@ type world struct{ end chan struct{} }
 
 // hang waits for ever, as far as the kit can see.
 func (w *world) hang() { <-w.end }
+
+// pause takes its time, but no longer than the world.
+func (w *world) pause(d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-w.end:
+	}
+}
 
 // tries plays all checks of a kit against something bad and returns the names of those that fail.
 func tries(t *testing.T, w *world, k *kit) (failed []string) {

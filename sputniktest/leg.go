@@ -23,7 +23,7 @@ type leg struct {
 	head, tail []sputnik.BlockOption // what these two do beside listening
 	twin       bool                  // a second instance flies, too
 	refused    bool                  // the server never comes
-	hurried    bool                  // it isn't given a moment to settle
+	hurried    bool                  // head stops it, and at once
 	prepared   func(p *process)      // is called before the launch
 	stop       context.Context       // stops the process when it ends; nil: none
 	unlaunched bool                  // ShootDown comes in place of the launch
@@ -86,7 +86,9 @@ func (s *scene) fly(l leg) {
 		if l.flown != nil {
 			l.flown(f)
 		}
-		p.shootDown()
+		if !l.hurried {
+			p.shootDown()
+		}
 		err = p.wait()
 	}
 	if s.verdict(p, err) {

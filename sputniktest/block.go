@@ -37,8 +37,8 @@ func WithPeer(resp string, factory sputnik.BlockFactory) Option {
 //	stop right after launch  Finish may come before Run has made its first step
 //	second signal            ShootDown, again, then signals: it obeys a finish that is cut short
 //	connection storm         connect and disconnect, many times; a finish in both states
-//	early messages           sent before the launch
 //	messages                 sent while it flies, from several goroutines
+//	early messages           sent before the launch
 //	messages without server  the same, but never connected
 //	late messages            sent while the process finishes, and after its own end
 //	odd messages             empty ones, unknown keys, nil and wrong values
@@ -151,14 +151,14 @@ func stopChecks() []check {
 func feedChecks() []check {
 	return []check{
 		{
-			name: "early messages", kinds: anything, judge: checkEarlyMessages,
-			offends: "G12: OnMsg may come as soon as Run was started, before Run has done anything",
-			advice:  "set in Init or Attach, not in Run, what OnMsg uses",
-		},
-		{
 			name: "messages", kinds: anything, judge: checkMessages,
 			offends: "G11, G13: an accepted message is handled, and its handling doesn't fail",
 			advice:  "see the error; guard what Run, OnMsg and the connection callbacks share by a lock, or use WithSerialCallbacks",
+		},
+		{
+			name: "early messages", kinds: anything, judge: checkEarlyMessages,
+			offends: "G12: OnMsg may come as soon as Run was started, before Run has done anything",
+			advice:  "set in Init or Attach, not in Run, what OnMsg uses",
 		},
 		{
 			name: "messages without server", kinds: anything, judge: checkMessagesWithoutServer,

@@ -2,6 +2,7 @@ package sputniktest
 
 import (
 	"bytes"
+	"fmt"
 	"regexp"
 	"runtime"
 	"strings"
@@ -56,13 +57,22 @@ func (w watch) leaked() string {
 		return ""
 	}
 	synctest.Wait()
-	var found []string
+	var stacks []string
+	count := map[string]int{}
 	w.each(func(id, stack string) {
-		if !w.known[id] {
-			found = append(found, stack)
+		if w.known[id] {
+			return
+		}
+		_, stack, _ = strings.Cut(stack, "\n") // without the number
+		stack = regexp.MustCompile(` in goroutine \d+`).ReplaceAllString(stack, "")
+		if count[stack]++; count[stack] == 1 {
+			stacks = append(stacks, stack)
 		}
 	})
-	return strings.Join(found, "\n\n")
+	for i, stack := range stacks {
+		stacks[i] = fmt.Sprintf("%d of this kind:\n%s", count[stack], stack)
+	}
+	return strings.Join(stacks, "\n\n")
 }
 
 // each visits the goroutines of the bubble.

@@ -1,6 +1,7 @@
 package sputniktest
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 
@@ -30,7 +31,7 @@ func Await[E sputnik.Event](f *Flight, match ...func(E) bool) E {
 			return true, nil
 		}
 		if end, ok := e.(sputnik.ProcessFinished); ok {
-			return true, fmt.Errorf("the process has ended (cause: %v, error: %v)", end.Cause, end.Err)
+			return true, errors.New(fmt.Sprintf("the process has ended (cause: %v, error: %v)", end.Cause, end.Err))
 		}
 		return false, nil
 	})

@@ -11,7 +11,7 @@ import (
 const backlog = 500
 
 // feed sends valid messages, n at least if there are any, by the given handle.
-func (s *scene) feed(n int, send func(sputnik.Msg)) {
+func (s *scene) feed(n int, send func(sputnik.Msg) bool) {
 	for sent := 0; s.samples != nil && sent < n; {
 		msgs := s.samples()
 		if len(msgs) == 0 {
@@ -24,12 +24,14 @@ func (s *scene) feed(n int, send func(sputnik.Msg)) {
 	}
 }
 
-func toSubject(p *process) func(sputnik.Msg) {
-	return func(msg sputnik.Msg) { p.send(subject, msg) }
+// tell sends to the subject. It is false, too, where the subject is gone.
+func (p *process) tell(msg sputnik.Msg) bool {
+	to, ok := p.probe.Communicator(subject)
+	return ok && to.Send(msg)
 }
 
 func checkEarlyMessages(s *scene) {
-	s.fly(leg{prepared: func(p *process) { s.feed(10, toSubject(p)) }})
+	s.fly(leg{prepared: func(p *process) { s.feed(10, p.tell) }})
 }
 
 // checkMessages sends from several goroutines, in both states of the connection.
@@ -53,10 +55,10 @@ func (s *scene) crowd(f *flown) {
 		all.Go(func() {
 			var msgs []sputnik.Msg
 			gen.Lock()
-			s.feed(each, func(msg sputnik.Msg) { msgs = append(msgs, msg) })
+			s.feed(each, func(msg sputnik.Msg) bool { msgs = append(msgs, msg); return true })
 			gen.Unlock()
 			for _, msg := range msgs {
-				f.send(subject, msg)
+				f.tell(msg)
 			}
 		})
 	}
@@ -78,7 +80,7 @@ func checkLateMessages(s *scene) {
 			sputnik.WithAttach(func(bc sputnik.BlockCommunicator) { own = bc }),
 			sputnik.WithFinish(func(bool) {
 				if to, ok := own.Communicator(subject); ok {
-					s.feed(10, func(msg sputnik.Msg) { to.Send(msg) })
+					s.feed(10, to.Send)
 				}
 			}),
 		}
@@ -91,9 +93,9 @@ func checkLateMessages(s *scene) {
 func checkOddMessages(s *scene) {
 	type alien struct{}
 	s.fly(leg{flown: func(f *flown) {
-		f.send(subject, nil) // is refused
+		f.tell(nil) // is refused
 		for _, msg := range []sputnik.Msg{{}, {"": nil}, {"": ""}, {"an unknown key": alien{}}, {"a nil value": nil}, {"\x00": 1}} {
-			f.send(subject, msg)
+			f.tell(msg)
 		}
 		f.settle()
 		if s.samples == nil {
@@ -104,19 +106,19 @@ func checkOddMessages(s *scene) {
 				for _, value := range []any{nil, alien{}, new(alien)} {
 					odd := maps.Clone(msg)
 					odd[key] = value
-					f.send(subject, odd)
+					f.tell(odd)
 				}
 				without := maps.Clone(msg)
 				delete(without, key)
-				f.send(subject, without)
+				f.tell(without)
 			}
 			more := maps.Clone(msg)
 			more["an unknown key"] = alien{}
-			f.send(subject, more)
+			f.tell(more)
 		}
 	}})
 }
 
 func checkBacklog(s *scene) {
-	s.fly(leg{flown: func(f *flown) { s.feed(backlog, toSubject(f.process)) }})
+	s.fly(leg{flown: func(f *flown) { s.feed(backlog, f.tell) }})
 }

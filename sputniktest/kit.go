@@ -52,6 +52,7 @@ type kit struct {
 	connector func() sputnik.ServerConnector
 	down, up  func()
 	mute      func()
+	unmute    func()
 	cycles    int
 
 	first  *[]fault           // of the first scene; nil before
@@ -114,6 +115,7 @@ type scene struct {
 	tb     testing.TB
 	phase  string
 	faults []fault
+	skip   string // why the check doesn't apply
 }
 
 func (s *scene) fault(kind faultKind, signature, format string, args ...any) {
@@ -154,8 +156,12 @@ func (k *kit) try(t *testing.T, c check) (faults []fault, skip string) {
 	if k.broken != "" {
 		return nil, fmt.Sprintf("makes no sense before %q passes", k.broken)
 	}
+	found, skip := k.found(t, c)
 	var skips []string
-	for _, f := range k.found(t, c) {
+	if skip != "" {
+		skips = append(skips, skip)
+	}
+	for _, f := range found {
 		first, again := k.seen[f.signature]
 		switch {
 		case f.phase != c.phase || f.kind&c.kinds == 0 || c.only != nil && !slices.Contains(c.only, f.signature):
@@ -173,20 +179,20 @@ func (k *kit) try(t *testing.T, c check) (faults []fault, skip string) {
 }
 
 // found returns what a check has found, or, for those that share one, the first scene.
-func (k *kit) found(t *testing.T, c check) []fault {
+func (k *kit) found(t *testing.T, c check) (faults []fault, skip string) {
 	t.Helper()
 	if c.phase == "" {
 		return k.play(t, c)
 	}
 	if k.first == nil {
-		faults := k.play(t, c)
+		faults, _ := k.play(t, c)
 		k.first = &faults
 	}
-	return *k.first
+	return *k.first, ""
 }
 
-// play returns what a check finds, all kinds.
-func (k *kit) play(t *testing.T, c check) []fault {
+// play returns what a check finds, of all kinds, or why it does not apply.
+func (k *kit) play(t *testing.T, c check) (faults []fault, skip string) {
 	t.Helper()
 	s := &scene{kit: k}
 	judge := func(t *testing.T) {
@@ -195,7 +201,7 @@ func (k *kit) play(t *testing.T, c check) []fault {
 	}
 	if k.realTime {
 		judge(t)
-		return s.faults
+		return s.faults, s.skip
 	}
 	watchdog := time.AfterFunc(k.stuckAfter, k.stuck)
 	defer watchdog.Stop()
@@ -208,7 +214,7 @@ func (k *kit) play(t *testing.T, c check) []fault {
 		}()
 		synctest.Test(t, judge)
 	}()
-	return s.faults
+	return s.faults, s.skip
 }
 
 // leaks looks for goroutines that are new since w was made.

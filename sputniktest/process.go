@@ -102,9 +102,3 @@ func (p *process) secondSignal() {
 	case <-p.landed:
 	}
 }
-
-// send sends from outside. It is false, too, where nobody has this responsibility.
-func (p *process) send(resp string, msg sputnik.Msg) bool {
-	to, ok := p.probe.Communicator(resp)
-	return ok && to.Send(msg)
-}

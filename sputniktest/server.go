@@ -33,10 +33,11 @@ type Server struct {
 	open     func(n int) sputnik.ServerConnection
 	refusal  error // what Connect returns; nil: it succeeds
 	slow     time.Duration
-	hang     chan struct{} // calls wait for its close; nil: they don't
-	hanging  []string
-	busy     string // the call in progress
-	over     bool   // the test has ended
+	hang     bool
+	calm     chan struct{} // closed by Up; made by the first call that waits for it
+	waiting  int           // calls that do
+	busy     string        // the call in progress
+	over     bool          // the test has ended
 	attempts int
 	connects int
 
@@ -62,11 +63,11 @@ func (s *Server) Serve(open func(n int) sputnik.ServerConnection) *Server {
 	return s
 }
 
-// Up ends whatever Down, Refuse, Hang and Slow have begun. A broken connection stays broken.
+// Up ends whatever Down, Refuse, Hang and Slow have begun; calls that wait return. A broken connection stays broken.
 func (s *Server) Up() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.refusal, s.slow = nil, 0
+	s.refusal, s.slow, s.hang = nil, 0, false
 	s.release()
 }
 
@@ -106,12 +107,10 @@ func (s *Server) Fade() {
 func (s *Server) Hang() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.hang == nil {
-		s.hang = make(chan struct{})
-	}
+	s.hang = true
 }
 
-// Slow makes every call from now on take d; ConnectContext also returns at the end of its context.
+// Slow makes every call from now on take d, or until Up; ConnectContext also returns at the end of its context.
 func (s *Server) Slow(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -132,18 +131,18 @@ func (s *Server) Connected() (sputnik.ServerConnection, bool) {
 	return s.conn, s.connected
 }
 
-// release lets hanging calls return. Called with the lock held.
+// release lets the calls return that hang or are slow. Called with the lock held.
 func (s *Server) release() {
-	if s.hang != nil {
-		close(s.hang)
-		s.hang = nil
+	if s.calm != nil {
+		close(s.calm)
+		s.calm = nil
 	}
 }
 
 func (s *Server) cleanup() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.connected && len(s.hanging) == 0 {
+	if s.connected && s.waiting == 0 {
 		s.misused("the connection was never disconnected: the process has not ended, or forgets Disconnect (G17)")
 	}
 	s.over = true
@@ -169,31 +168,31 @@ func (s *Server) enter(ctx context.Context, call string, wantConnected bool) {
 		s.misused(call + " while connected: Disconnect comes first (G17)")
 	}
 	s.busy = call
-	hang, slow := s.hang, s.slow
-	if hang != nil {
-		s.hanging = append(s.hanging, call)
+	if !s.hang && s.slow == 0 {
+		s.mu.Unlock()
+		return
 	}
+	var up <-chan time.Time // nil: it hangs
+	if !s.hang {
+		timer := time.NewTimer(s.slow)
+		defer timer.Stop()
+		up = timer.C
+	}
+	if s.calm == nil {
+		s.calm = make(chan struct{})
+	}
+	calm := s.calm
+	s.waiting++
 	s.mu.Unlock()
 
-	if hang != nil {
-		select {
-		case <-hang:
-		case <-ctx.Done():
-		}
-	}
-	if slow > 0 {
-		timer := time.NewTimer(slow)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-		}
+	select {
+	case <-calm:
+	case <-up:
+	case <-ctx.Done():
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if hang != nil {
-		s.hanging = s.hanging[1:]
-	}
+	s.waiting--
 }
 
 func (s *Server) leave() {

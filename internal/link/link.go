@@ -1,0 +1,119 @@
+// Package link brings the news of a connection to one receiver that may be slow.
+package link
+
+import "sync"
+
+// Link makes the news alternate strictly, connect, disconnect, connect, and skips what is outdated: a slow
+// receiver gets the newest state, not the history.
+//
+// Whoever delivers calls Next and, after each callback, Done, until Next has nothing more.
+type Link struct {
+	resume     func()
+	connect    func(conn any)
+	disconnect func()
+
+	mu      sync.Mutex
+	want    int // number of the current connection; 0: none
+	conn    any
+	told    int    // what the receiver was told last
+	calls   int    // callbacks begun so far
+	calling string // the one in progress
+	opened  bool
+	closed  bool
+	busy    bool          // somebody delivers, or is going to
+	idle    chan struct{} // closed when not busy
+}
+
+// The names of the callbacks.
+const (
+	Connect    = "OnServerConnect"
+	Disconnect = "OnServerDisconnect"
+)
+
+// New makes a link. resume is called, with the link's lock held, when there is something to deliver: it must see to it that
+// somebody soon does. connect and disconnect, the receiver's callbacks, may be nil.
+func New(resume func(), connect func(conn any), disconnect func()) *Link {
+	l := &Link{resume: resume, connect: connect, disconnect: disconnect, idle: make(chan struct{})}
+	close(l.idle)
+	return l
+}
+
+// Open lets news through from now on, and sets the state of the connection.
+func (l *Link) Open(number int, conn any) {
+	l.mu.Lock()
+	l.opened = true
+	l.mu.Unlock()
+	l.Set(number, conn)
+}
+
+// Set notes the state of the connection: its number, 0 for none. The returned channel is closed when the receiver
+// has caught up; nil means that there is nothing to wait for.
+func (l *Link) Set(number int, conn any) <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.want, l.conn = number, conn
+	switch {
+	case !l.opened || l.closed || l.told == l.want && !l.busy:
+		return nil
+	case !l.busy:
+		l.busy, l.idle = true, make(chan struct{})
+		l.resume()
+	}
+	return l.idle
+}
+
+// Close lets nothing more through. The returned channel is closed when no callback is in progress.
+func (l *Link) Close() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	if l.calling == "" {
+		l.rest()
+	}
+	return l.idle
+}
+
+// Next returns the callback that is due, by which the receiver is told; nil ends the delivery.
+func (l *Link) Next() (name string, callback func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || l.told == l.want {
+		l.rest()
+		return "", nil
+	}
+	l.calls++
+	if l.told != 0 {
+		l.told, l.calling, callback = 0, Disconnect, l.disconnect
+	} else {
+		l.told, l.calling = l.want, Connect
+		if conn := l.conn; l.connect != nil {
+			callback = func() { l.connect(conn) }
+		}
+	}
+	if callback == nil {
+		callback = func() {}
+	}
+	return l.calling, callback
+}
+
+// Done says that the callback has returned.
+func (l *Link) Done() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.calling = ""
+}
+
+// Busy returns the name of the callback in progress, empty for none, and how many have begun so far.
+func (l *Link) Busy() (name string, calls int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.calling, l.calls
+}
+
+// rest ends busy. Called with the lock held.
+func (l *Link) rest() {
+	if l.busy {
+		l.busy = false
+		close(l.idle)
+	}
+}

@@ -1,0 +1,182 @@
+package sputnik
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+
+	"github.com/sputnik-go/sputnik/internal/wait"
+)
+
+// Why a request got no answer: [Request] returns one of these inside a *[RequestError], as it does with the failure
+// of the other block's OnMsg (a *[BlockError]) and the cause of the context's end.
+var (
+	// ErrNoBlock says that there is no such block.
+	ErrNoBlock = errors.New("no such block")
+	// ErrNoOnMsg says that the block takes no messages.
+	ErrNoOnMsg = errors.New("the block has no OnMsg")
+	// ErrSelf says that a block asked, or tried to remove, itself.
+	ErrSelf = errors.New("a block can't do that to itself")
+	// ErrBlockEnded says that the block's finish has begun, or that it ended, for good or for a restart, before it
+	// answered.
+	ErrBlockEnded = errors.New("the block has ended")
+	// ErrMailboxFull says that a full mailbox refused the request, or dropped it.
+	ErrMailboxFull = errors.New("the block's mailbox is full")
+	// ErrRefused says that a message could not be sent, for a reason that is not known, or told beside it.
+	ErrRefused = errors.New("the message was refused")
+)
+
+// Why an answer did not reach anybody.
+var (
+	// ErrNotAsked says that the message came by Send, not by [Request].
+	ErrNotAsked = errors.New("the message asks for no answer")
+	// ErrReplied says that the message is answered already.
+	ErrReplied = wait.ErrReplied
+	// ErrAskerGone says that nobody waits for the answer any more.
+	ErrAskerGone = wait.ErrAskerGone
+)
+
+// RequestError says which block did not answer a [Request], and why.
+type RequestError struct {
+	Block BlockDescriptor // zero where there is none
+	Err   error
+}
+
+func (e *RequestError) Error() string { return fmt.Sprintf("request to block %s: %v", e.Block, e.Err) }
+func (e *RequestError) Unwrap() error { return e.Err }
+
+var errTimeToFinish = fmt.Errorf("%w: the asking block has to finish", ErrTimeout)
+
+// Request sends msg to a block and waits for its answer, which comes by [Reply]. Ownership of msg passes as with
+// Send; it is not copied, but gets a reserved key. It may be called from any goroutine. The error, a *[RequestError],
+// comes as soon as it is clear that there will be no answer: nobody is asked, no OnMsg, a full mailbox, OnMsg failed with
+// this message, the block ended or was restarted. A block that simply doesn't answer is waited for until it ends, or
+// until ctx does; inside of OnMsg, ctx should have a limit, since nothing else is handled meanwhile.
+func Request(ctx context.Context, bc BlockCommunicator, msg Msg) (Msg, error) {
+	if isNil(bc) {
+		return nil, &RequestError{Err: ErrNoBlock}
+	}
+	answer, err := request(ctx, bc, msg)
+	if err != nil {
+		return nil, &RequestError{bc.Descriptor(), err}
+	}
+	return answer, nil
+}
+
+func request(ctx context.Context, bc BlockCommunicator, msg Msg) (Msg, error) {
+	from, to, err := ends(bc)
+	_, twice := msg[wait.Key]
+	switch {
+	case err != nil:
+		return nil, err
+	case msg == nil || twice:
+		return nil, fmt.Errorf("%w: it is nil, or a request already: send that on, or ask with another one", ErrRefused)
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	}
+	var timeUp <-chan struct{}
+	var w *wait.Wait
+	if from == nil {
+		w = wait.Request(ctx, nil, nil)
+	} else {
+		timeUp = from.life.Load().flush.Done()
+		w = wait.Request(ctx, &from.peer, &to.peer)
+	}
+	defer w.Leave()
+	msg[wait.Key] = w
+	if !w.Asking() || !bc.Send(msg) {
+		delete(msg, wait.Key)
+		w.Fail(refusal(ctx, from, to))
+	}
+	return w.Answer(timeUp, errTimeToFinish)
+}
+
+// ends finds out who asks whom. On a mock nobody knows.
+func ends(bc BlockCommunicator) (from, to *unit, err error) {
+	if h, ok := bc.(*communicator); ok {
+		from, to = h.from, h.to
+	} else if from = origin(bc); from != nil { // a decorated one
+		if to, ok = from.in.find(bc.Descriptor().Responsibility); !ok {
+			return nil, nil, nil
+		}
+	}
+	switch {
+	case from == nil:
+		return nil, nil, nil
+	case from == to:
+		return nil, nil, ErrSelf
+	case !to.shape.receives:
+		return nil, nil, ErrNoOnMsg
+	}
+	return from, to, nil
+}
+
+// refusal says why Send was false.
+func refusal(ctx context.Context, from, to *unit) error {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case from == nil:
+		return ErrRefused
+	case to.box.Closed():
+		return ErrBlockEnded
+	case from.life.Load().flush.Err() != nil:
+		return errTimeToFinish
+	}
+	return ErrMailboxFull
+}
+
+// Reply answers a message that came by [Request]. Ownership of answer, which may be nil, passes to the asker. The block that
+// was asked may do it at any time, from any goroutine, or send the message on to another block, which then answers.
+// The error is ErrNotAsked, ErrReplied or ErrAskerGone; the answer then went nowhere.
+func Reply(msg, answer Msg) error {
+	if w, ok := msg[wait.Key].(*wait.Wait); ok {
+		return w.Reply(answer)
+	}
+	return ErrNotAsked
+}
+
+// Broadcast sends a copy of msg, made by maps.Clone, to each block that has an OnMsg and that filter lets pass, in the order
+// of initialisation. A nil filter passes all but the block that bc was handed to. msg stays the caller's. It returns how many have
+// accepted, and which have refused (see Send). With no process behind bc (a mock) there is nobody to send to.
+func Broadcast(bc BlockCommunicator, msg Msg, filter func(BlockDescriptor) bool) (accepted int, refused []BlockDescriptor) {
+	from := origin(bc)
+	if from == nil || msg == nil {
+		return 0, nil
+	}
+	for _, to := range from.in.blocks() {
+		if !to.shape.receives || filter == nil && to == from || filter != nil && !filter(to.desc) {
+			continue
+		}
+		if (&communicator{from, to}).Send(maps.Clone(msg)) {
+			accepted++
+		} else {
+			refused = append(refused, to.desc)
+		}
+	}
+	return accepted, refused
+}
+
+// origin returns the block that bc was handed to; nil without a process behind bc.
+func origin(bc BlockCommunicator) *unit {
+	if c, ok := bc.(*communicator); ok {
+		return c.from
+	}
+	if isNil(bc) {
+		return nil
+	}
+	initiator, ok := bc.Communicator(InitiatorResponsibility)
+	if !ok || isNil(initiator) {
+		return nil
+	}
+	var q originQuery
+	initiator.Send(Msg{controlKey: &q})
+	return q.from
+}
+
+func isNil(bc BlockCommunicator) bool {
+	v := reflect.ValueOf(bc)
+	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
+}

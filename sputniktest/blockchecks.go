@@ -79,6 +79,7 @@ func checkStopDuringInit(s *scene) {
 		})},
 		tail: []sputnik.BlockOption{sputnik.WithInit(func(sputnik.ConfFactory) error {
 			<-ctx.Done()
+			<-time.After(5 * kitInterval) // until the stop is known everywhere
 			return nil
 		})},
 	})

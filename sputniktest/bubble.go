@@ -20,9 +20,14 @@ func currentBubble() string {
 	return bubble
 }
 
+var (
+	headerPattern  = regexp.MustCompile(`^goroutine (\d+) [^\[]*\[[^\]]*?(?:, synctest bubble (\d+))?\]`)
+	creatorPattern = regexp.MustCompile(` in goroutine \d+`)
+)
+
 // parseHeader takes "goroutine 7 [running, synctest bubble 1]:" apart.
 func parseHeader(header string) (id, bubble string) {
-	m := regexp.MustCompile(`^goroutine (\d+) [^\[]*\[[^\]]*?(?:, synctest bubble (\d+))?\]`).FindStringSubmatch(header)
+	m := headerPattern.FindStringSubmatch(header)
 	if m == nil {
 		return "", ""
 	}
@@ -63,8 +68,8 @@ func (w watch) leaked() string {
 		if w.known[id] {
 			return
 		}
-		_, stack, _ = strings.Cut(stack, "\n") // without the number
-		stack = regexp.MustCompile(` in goroutine \d+`).ReplaceAllString(stack, "")
+		_, stack, _ = strings.Cut(strings.TrimSpace(stack), "\n") // without the number
+		stack = creatorPattern.ReplaceAllString(stack, "")
 		if count[stack]++; count[stack] == 1 {
 			stacks = append(stacks, stack)
 		}

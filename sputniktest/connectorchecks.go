@@ -202,7 +202,7 @@ func (s *scene) settle(broken <-chan error) (silent bool) {
 	select {
 	case <-timer.C:
 		return true
-	case _, _ = <-broken:
+	case <-broken: //nolint:errcheck // a value or the close, whatever
 		return false
 	}
 }

@@ -1,7 +1,6 @@
 package sputniktest
 
 import (
-	"errors"
 	"fmt"
 	"reflect"
 
@@ -31,7 +30,7 @@ func Await[E sputnik.Event](f *Flight, match ...func(E) bool) E {
 			return true, nil
 		}
 		if end, ok := e.(sputnik.ProcessFinished); ok {
-			return true, errors.New(fmt.Sprintf("the process has ended (cause: %v, error: %v)", end.Cause, end.Err))
+			return true, &endedError{end}
 		}
 		return false, nil
 	})
@@ -46,4 +45,11 @@ func passes[E any](e E, match []func(E) bool) bool {
 		}
 	}
 	return true
+}
+
+// endedError says that nothing more will come.
+type endedError struct{ end sputnik.ProcessFinished }
+
+func (e *endedError) Error() string {
+	return fmt.Sprintf("the process has ended (cause: %v, error: %v)", e.end.Cause, e.end.Err)
 }

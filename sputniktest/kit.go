@@ -125,6 +125,9 @@ func (s *scene) fault(kind faultKind, signature, format string, args ...any) {
 // run makes a subtest of each check.
 func (k *kit) run(t *testing.T) {
 	t.Helper()
+	if currentBubble() != "" {
+		t.Fatal("sputniktest: the kits make bubbles of their own: call them outside of one")
+	}
 	known := func(name string) bool {
 		return slices.ContainsFunc(k.checks, func(c check) bool { return c.name == name })
 	}

@@ -33,7 +33,9 @@ func tries(t *testing.T, w *world, k *kit) (failed []string) {
 		w.end = make(chan struct{})
 		judge()
 		close(w.end)
-		synctest.Wait()
+		if currentBubble() != "" {
+			synctest.Wait()
+		}
 	}
 	for _, c := range k.checks {
 		t.Run(c.name, func(t *testing.T) {
@@ -72,6 +74,19 @@ func TestBadBlockFailsExactlyOneCheck(t *testing.T) {
 			w := new(world)
 			assert.Equal(t, []string{b.fails}, tries(t, w, newBlockKit(b.make(w), b.options...)))
 		})
+	}
+}
+
+func TestBadBlockFailsInRealTime(t *testing.T) {
+	for _, b := range badBlocks() {
+		switch b.name {
+		case "the factory starts a goroutine", "Run ignores its context", "OnMsg asserts types":
+			t.Run(b.name, func(t *testing.T) {
+				w := new(world)
+				k := newBlockKit(b.make(w), append(b.options, WithRealTime(), WithLimit(100*time.Millisecond))...)
+				assert.Equal(t, []string{b.fails}, tries(t, w, k))
+			})
+		}
 	}
 }
 

@@ -142,6 +142,8 @@ func (s *scene) verdict(p *process, err error) (clean bool) {
 	}
 	for _, e := range p.events.all() {
 		switch e := e.(type) {
+		case sputnik.BlockFailed: // one that a restart has cured isn't among the errors
+			s.sort(e.Err)
 		case sputnik.BlockInitialised:
 			if e.Block.Responsibility == subject && e.Took > s.limit {
 				s.fault(lateness, "slow Init", "Init took %v, its limit is %v", e.Took, s.limit)

@@ -201,8 +201,12 @@ func badFeeds() []badBlock {
 			)()
 		}), fed},
 		{"a restart hides the panic", "odd messages", static(with(
-			sputnik.WithRestart(sputnik.RestartPolicy{When: sputnik.RestartOnFailure, Max: 1000}),
-			sputnik.WithOnMsg(func(msg sputnik.Msg) { _ = msg["line"].(string) }),
+			sputnik.WithRestart(sputnik.RestartPolicy{When: sputnik.RestartOnFailure, Backoff: time.Millisecond}),
+			sputnik.WithOnMsg(func(msg sputnik.Msg) {
+				if _, odd := msg[""]; odd {
+					panic(errBad)
+				}
+			}),
 		)), fed},
 		{"OnMsg asserts types", "odd messages", static(with(sputnik.WithOnMsg(func(msg sputnik.Msg) {
 			_ = msg["line"].(string)

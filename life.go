@@ -166,20 +166,13 @@ func (l *life) runReturned(err error) {
 func (l *life) fail(callback string, err error) {
 	u := l.unit
 	be := &BlockError{Block: u.desc, Callback: callback, Err: err}
-	u.mu.Lock()
-	u.lastErr = be
-	if u.state == StateRunning {
-		u.state, u.since = StateFailed, time.Now()
-	}
-	u.mu.Unlock()
+	u.failed(StateRunning, be)
 	u.in.events.emit(BlockFailed{now(), u.desc, be})
 	if u.restart(l, be) {
 		return
 	}
 	u.fault(be)
-	if !isClosed(u.ending) { // its own end may come by a removal, which is no reason to stop
-		u.in.stop(be)
-	}
+	u.stop(be)
 }
 
 // consume is the goroutine that calls OnMsg, and the connection callbacks of a serial block. One

@@ -55,6 +55,9 @@ func badBasics() []badBlock {
 			return cf("bad", new(struct{ Key string }))
 		}))), nil},
 		{"Init panics", "init", static(with(sputnik.WithInit(func(sputnik.ConfFactory) error { panic(errBad) }))), nil},
+		{"Init is slow", "init", func(w *world) sputnik.BlockFactory {
+			return with(sputnik.WithInit(func(sputnik.ConfFactory) error { w.pause(DefaultKitLimit + time.Millisecond); return nil }))
+		}, nil},
 		{"Init hangs", "init", func(w *world) sputnik.BlockFactory {
 			return with(sputnik.WithInit(func(sputnik.ConfFactory) error { w.hang(); return nil }))
 		}, nil},

@@ -22,7 +22,6 @@ type bent struct {
 	brokenChan func(b *bent) <-chan error
 
 	connects int
-	first    <-chan error
 }
 
 func (b *bent) ConnectContext(ctx context.Context, cf sputnik.ConfFactory) (sputnik.ServerConnection, error) {
@@ -125,34 +124,26 @@ func badConnectors() []badConnector {
 				return closed
 			}
 		}},
-		{name: "Broken closes at Disconnect, and stays", fails: "quiet after reconnect", bend: func(b *bent) {
-			once := make(chan error)
-			var closing sync.Once
-			var mu sync.Mutex
-			broke := func(b *bent) {
-				if b.dialer.IsConnected() {
-					return
-				}
-				closing.Do(func() { close(once) })
-			}
+		{name: "Broken leaves a goroutine", fails: "quiet while connected", bend: func(b *bent) {
+			b.brokenChan = func(b *bent) <-chan error { go b.w.hang(); return b.dialer.Broken() }
+		}},
+		{name: "Broken gives the first channel for ever", fails: "quiet after reconnect", bend: func(b *bent) {
+			first := make(chan error)
+			var alarm sync.Once
+			sound := func() { alarm.Do(func() { close(first) }) }
 			b.brokenChan = func(b *bent) <-chan error {
-				mu.Lock()
-				defer mu.Unlock()
-				if b.first == nil {
-					b.first = once
-					forwarded, ended := b.dialer.Broken(), b.ended
-					go func() {
-						<-ended
-						if len(forwarded) > 0 {
-							broke(b)
-						}
-					}()
-				}
-				return b.first
+				off, ended := b.dialer.Broken(), b.ended
+				go func() {
+					<-ended
+					if len(off) > 0 {
+						sound()
+					}
+				}()
+				return first
 			}
 			b.disconnect = func(b *bent) {
 				b.dialer.Disconnect()
-				closing.Do(func() { close(once) })
+				sound()
 			}
 		}},
 		{name: "Connect forgets the error", fails: "refused", bend: func(b *bent) {

@@ -3,6 +3,7 @@ package sputniktest
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sputnik-go/sputnik"
@@ -122,6 +123,15 @@ func badStops() []badBlock {
 		{"closes at the first connect", "connection storm", static(func() *sputnik.Block {
 			first := make(chan struct{})
 			return with(sputnik.WithOnConnect(func(sputnik.ServerConnection) { close(first) }))()
+		}), nil},
+		{"Finish uses a connection that is gone", "connection storm", static(func() *sputnik.Block {
+			var conn atomic.Pointer[Conn]
+			conn.Store(new(Conn))
+			return with(
+				sputnik.WithOnDisconnect(func() { conn.Store(nil) }),
+				sputnik.WithOnConnect(func(c sputnik.ServerConnection) { conn.Store(c.(*Conn)) }),
+				sputnik.WithFinish(func(bool) { _ = conn.Load().Number }),
+			)()
 		}), nil},
 		{"hangs in the second connect", "connection storm", func(w *world) sputnik.BlockFactory {
 			return func() *sputnik.Block {

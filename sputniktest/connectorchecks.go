@@ -207,7 +207,12 @@ func (s *scene) settle(broken <-chan error) (silent bool) {
 	}
 }
 
-func checkQuiet(s *scene) { s.quiet(s.connector()) }
+func checkQuiet(s *scene) {
+	c := s.connector()
+	w := newWatch()
+	s.quiet(c)
+	s.rest(w, "Broken and Disconnect")
+}
 
 // quiet connects, hears nothing of Broken, and disconnects.
 func (s *scene) quiet(c sputnik.ServerConnector) bool {

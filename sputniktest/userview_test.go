@@ -35,6 +35,10 @@ func TestUser(t *testing.T) {
 		}, WithMessages(lines))
 	case "unknown check":
 		Block(t, with(), Without("no such check", ""))
+	case "unseen leak":
+		k := newBlockKit(with())
+		k.checks = []check{{name: "blind", kinds: anything, judge: func(*scene) { go func() { <-make(chan struct{}) }() }}}
+		k.run(t)
 	case "outside":
 		outside := make(chan struct{})
 		k := newBlockKit(with(sputnik.WithFinish(func(bool) { <-outside })))
@@ -63,4 +67,8 @@ func TestUserSeesUnknownCheck(t *testing.T) {
 
 func TestUserSeesThatTheClockStands(t *testing.T) {
 	assert.Contains(t, play(t, "outside"), "the clock of a bubble stands still")
+}
+
+func TestUserSeesWhatOnlyTheBubbleSaw(t *testing.T) {
+	assert.Contains(t, play(t, "unseen leak"), "the bubble can't end: deadlock")
 }

@@ -19,7 +19,7 @@ const asUser = "SPUTNIKTEST_AS_USER"
 func play(t *testing.T, name string) string {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^TestUser$", "-test.count=1", "-test.v")
-	cmd.Env = append(os.Environ(), asUser+"="+name)
+	cmd.Env = append(os.Environ(), asUser+"="+name, "GORACE=atexit_sleep_ms=0") // else the detector adds a second
 	out, err := cmd.CombinedOutput()
 	require.Error(t, err, string(out))
 	return string(out)

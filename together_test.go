@@ -88,7 +88,9 @@ func TestAllOfItTogether(t *testing.T) {
 			c := crew{idle("from", handle(&bc))}
 			var more []member
 			boxes := [][]sputnik.BlockOption{
-				nil, {sputnik.WithMailbox(2, sputnik.Wait)}, {sputnik.WithMailbox(2, sputnik.DropOldest)},
+				nil,
+				{sputnik.WithMailbox(2, sputnik.Wait)},
+				{sputnik.WithMailbox(2, sputnik.DropOldest)},
 				{sputnik.WithMailbox(2, sputnik.Reject), sputnik.WithSerialCallbacks()},
 			}
 			for n := range 8 {

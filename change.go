@@ -98,6 +98,10 @@ func (in *initiator) add(ctx context.Context, d BlockDescriptor) error {
 	in.byResp.Store(d.Responsibility, u)
 	u.life.Load().start()
 	u.life.Load().open()
+	select {
+	case in.added <- struct{}{}:
+	default:
+	}
 	return nil
 }
 

@@ -38,6 +38,7 @@ type initiator struct {
 	hurried  chan struct{}   // closed when the finish is cut short
 	flying   chan struct{}   // closed when every Run was started
 	landed   chan struct{}   // closed when err is settled
+	added    chan struct{}   // 1 slot: wakes the watchdog for a new block
 	gate     chan struct{}   // holds one token, for who changes the list of blocks
 	claimed  atomic.Bool     // by the one call that flies, or lands
 	unwatch  func() bool     // ends the watch on the host's context
@@ -73,6 +74,7 @@ func newInitiator(cfg *config) (*initiator, error) {
 		hurried: make(chan struct{}),
 		flying:  make(chan struct{}),
 		landed:  make(chan struct{}),
+		added:   make(chan struct{}, 1),
 		gate:    make(chan struct{}, 1),
 		state:   StatePreparing,
 		since:   time.Now(),
@@ -105,10 +107,12 @@ func (in *initiator) create(w *worker.Worker, d BlockDescriptor, position int, p
 	if err != nil {
 		return nil, nil // among the faults already
 	}
+	began := time.Now()
 	var b *Block // the factory's until its outcome came
 	err, came := p.Await(run(w, context.Background(), func() error { b = factory(); return nil }))
 	if !came {
-		err = fmt.Errorf("%w (%v)", ErrTimeout, p.Limit)
+		w.GiveUp()
+		return nil, []error{fmt.Errorf("block %d (%s): factory: %w (%v)", position, d, ErrTimeout, time.Since(began).Round(time.Millisecond))}
 	}
 	var faults []error
 	switch {

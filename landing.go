@@ -87,7 +87,7 @@ func (in *initiator) finish(u *unit, w *worker.Worker, why error) {
 		if !worker.Wait(drained, began.Add(share/4*3), in.hurried) {
 			u.box.CallOff()
 		}
-		stuck = l.end(w, why, drained, began, share, l.release)
+		stuck = l.end(w, why, drained, began, share, in.hurried, l.release)
 	}
 	u.settle(stuck, time.Since(began))
 	if w != nil && len(stuck) > 0 {

@@ -15,17 +15,18 @@ import (
 
 // life is one instance of a block in flight, from its creation to its end.
 type life struct {
-	unit     *unit
-	block    *Block
-	link     *link.Link      // nil where the block has no connection callbacks
-	ctx      context.Context // carries the labels; ends with the block's finish
-	cancel   context.CancelCauseFunc
-	ran      chan struct{}   // closed when Run has returned
-	flush    context.Context // see FlushContext; its end also frees the block's goroutines from waiting
-	timeUp   context.CancelFunc
-	number   int  // of the block's instances, from 1
-	replaced bool // by a restart, or going to be; guarded by the unit's lock
-	down     bool // has ended, and there is no other; likewise
+	unit        *unit
+	block       *Block
+	link        *link.Link      // nil where the block has no connection callbacks
+	ctx         context.Context // carries the labels; ends with the block's finish
+	cancel      context.CancelCauseFunc
+	ran         chan struct{}   // closed when Run has returned
+	flush       context.Context // see FlushContext; its end also frees the block's goroutines from waiting
+	timeUp      context.CancelFunc
+	number      int  // of the block's instances, from 1
+	initialised bool // Init has succeeded
+	replaced    bool // by a restart, or going to be; guarded by the unit's lock
+	down        bool // has ended, and there is no other; likewise
 }
 
 func newLife(u *unit, b *Block) *life {
@@ -81,7 +82,10 @@ func (l *life) init(w *worker.Worker, p worker.Patience) error {
 	began := time.Now()
 	err := l.step(w, p, "Init", func() error { return l.block.init(ConfFor(l.unit.in.cfg.confFactory, l.unit.desc)) })
 	if err == nil {
-		l.unit.enter(StateInitialised)
+		l.initialised = true
+		if l.number == 1 {
+			l.unit.enter(StateInitialised)
+		}
 		l.unit.in.events.emit(BlockInitialised{now(), l.unit.desc, time.Since(began)})
 	}
 	return err
@@ -173,9 +177,7 @@ func (l *life) fail(callback string, err error) {
 		return
 	}
 	u.fault(be)
-	if !isClosed(u.ending) { // its own end may come by a removal, which is no reason to stop
-		u.in.stop(be)
-	}
+	u.stop(be)
 }
 
 // consume is the goroutine that calls OnMsg, and the connection callbacks of a serial block. One
@@ -260,15 +262,15 @@ func (l *life) deliver() {
 }
 
 // end ends an instance within its share of time: its context, then Finish, then Run and all other callbacks are awaited (G5).
-// emptied is closed when no OnMsg is in progress any more; release ends what the block may still wait for. It returns the names of
+// emptied is closed when no OnMsg is in progress any more; cut cuts the waiting short; release ends what the block may still wait for. It returns the names of
 // the callbacks that did not come back. w is the goroutine of initialisation where Run was never started.
-func (l *life) end(w *worker.Worker, cause error, emptied <-chan struct{}, began time.Time, share time.Duration, release func()) (stuck []string) {
+func (l *life) end(w *worker.Worker, cause error, emptied <-chan struct{}, began time.Time, share time.Duration, cut <-chan struct{}, release func()) (stuck []string) {
 	in := l.unit.in
 	tail := min(share/4, maxTail)
 	soft := began.Add(share - tail)
 	l.cancel(cause)
 	if w == nil && l.block.finish == nil {
-		worker.Wait(l.ran, soft, in.hurried) // it may flush, and hears of the connection until it is through
+		worker.Wait(l.ran, soft, cut) // it may flush, and hears of the connection until it is through
 	}
 	callbacks := []worker.Callback{{Name: "OnMsg", Done: emptied}}
 	if l.link != nil {
@@ -280,7 +282,7 @@ func (l *life) end(w *worker.Worker, cause error, emptied <-chan struct{}, began
 	if w == nil {
 		callbacks = append(callbacks, worker.Callback{Name: "Run", Done: l.ran})
 	}
-	stuck = worker.Stuck(callbacks, soft, in.hurried)
+	stuck = worker.Stuck(callbacks, soft, cut)
 	release() // before the time is up: a callback may hang in a Send that waits
 	if len(stuck) > 0 {
 		if isClosed(in.hurried) {

@@ -1,10 +1,12 @@
 package sputnik
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"runtime/pprof"
+	"slices"
 	"time"
 
 	"github.com/sputnik-go/sputnik/internal/backoff"
@@ -117,7 +119,7 @@ func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 	in.setDown(u, failure)
 	if !u.takeDown(l, nil, failure, paused) {
 		u.stayDown(l, failure)
-		in.stop(failure)
+		u.stop(failure)
 		return
 	}
 	for {
@@ -125,14 +127,14 @@ func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 		if !ok {
 			failed := &RestartError{u.desc, n, policy.Window, u.storm.First}
 			u.stayDown(l, failed)
-			in.stop(failed)
+			u.stop(failed)
 			return
 		}
 		pause := backoff.Pause(n, policy.Backoff, policy.BackoffCap)
 		in.events.emit(BlockRestarting{now(), u.desc, failure, n, pause})
 		wanted := u.wait(pause)
 		if !wanted && u.box.Stats().Depth == 0 {
-			u.stayDown(l, failure)
+			u.stayDown(l, u.storm.First, failure)
 			return
 		}
 		next, err := u.renew()
@@ -141,12 +143,10 @@ func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 			return
 		}
 		if !wanted || u.status().State == StateAbandoned { // there must never be two
-			u.fault(failure)
-			u.stayDown(l, err)
-			in.stop(u.storm.First)
+			u.stayDown(l, u.storm.First, err)
+			u.stop(u.storm.First)
 			return
 		}
-		u.enter(StateRestarting)
 		failure = err
 	}
 }
@@ -176,14 +176,16 @@ func (u *unit) wait(pause time.Duration) bool {
 }
 
 // stayDown notes that there will be no other instance.
-func (u *unit) stayDown(l *life, failure error) {
+func (u *unit) stayDown(l *life, failures ...error) {
 	u.mu.Lock()
 	l.down = true
 	if u.state != StateAbandoned {
 		u.state, u.since = StateFailed, time.Now()
 	}
 	u.mu.Unlock()
-	u.fault(failure)
+	for _, err := range slices.Compact(failures) {
+		u.fault(err)
+	}
 }
 
 // renew makes the next instance and brings it up to Attach.
@@ -200,7 +202,7 @@ func (u *unit) renew() (*life, error) {
 	}
 	next := newLife(u, b)
 	err := in.bringUp(context.Background(), u.lost, &w, next)
-	if u.status().State == StateInitialised && err != nil { // Attach failed
+	if err != nil && next.initialised { // Attach failed
 		u.takeDown(next, &w, err, u.box.Pause())
 	}
 	return next, err
@@ -208,11 +210,9 @@ func (u *unit) renew() (*life, error) {
 
 // takeDown ends an instance, to make room for the next one, and tells whether it went: else it is abandoned.
 func (u *unit) takeDown(l *life, w *worker.Worker, cause error, idle <-chan struct{}) bool {
-	began, share := time.Now(), u.in.cfg.finishTimeout/2
-	if d := l.block.finishTimeout; d > 0 {
-		share = d
-	}
-	stuck := l.end(w, cause, idle, began, share, l.timeUp)
+	began, limit := time.Now(), u.in.cfg.finishTimeout
+	share := min(cmp.Or(l.block.finishTimeout, limit/2), limit)
+	stuck := l.end(w, cause, idle, began, share, u.lost, l.timeUp)
 	u.peer.Fail(l.number, ErrBlockEnded)
 	if len(stuck) > 0 {
 		u.abandon(u.abandoned(stuck, time.Since(began)))

@@ -40,7 +40,7 @@ func (in *initiator) watch() {
 			tick = min(tick, in.watchdogOf(u)/4)
 			u.look(in.watchdogOf(u))
 		}
-		if await(in.stopping, time.Now().Add(max(tick, time.Millisecond)), nil) {
+		if await(in.stopping, time.Now().Add(max(tick, time.Millisecond)), in.added) {
 			return
 		}
 	}

@@ -14,11 +14,13 @@ const (
 )
 
 // lasts tells whether the wait goes on and, where it is a request, whether it depends on the goroutine that serves the other.
-func (w *Wait) lasts() bool {
+func (w *Wait) lasts() bool { return w.goesOn() && !w.passed.Load() }
+
+func (w *Wait) goesOn() bool {
 	if w.held != nil {
 		return w.held.Pending()
 	}
-	return w.Asking() && !w.passed.Load()
+	return w.Asking()
 }
 
 // inquire is called by the goroutine that is going to wait.
@@ -34,7 +36,7 @@ func (w *Wait) inquire() {
 			return
 		}
 		reached[p] = true
-		for _, k := range p.waits.lasting() {
+		for _, k := range p.waits.only((*Wait).lasts) {
 			edges = append(edges, k)
 			visit(k.To)
 		}
@@ -94,7 +96,7 @@ func (w *Wait) follow() (on []*Wait) {
 
 // servingWait returns what the goroutine that serves p is known to wait for.
 func (p *Peer) servingWait() *Wait {
-	for _, k := range p.waits.lasting() {
+	for _, k := range p.waits.only((*Wait).lasts) {
 		if k.where.Load() == serving {
 			return k
 		}
@@ -107,7 +109,7 @@ func (p *Peer) WaitsFor() *Peer {
 	if k := p.servingWait(); k != nil {
 		return k.To
 	}
-	for _, k := range p.waits.lasting() {
+	for _, k := range p.waits.only((*Wait).goesOn) {
 		return k.To
 	}
 	return nil

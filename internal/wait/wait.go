@@ -224,12 +224,12 @@ func (l *list) remove(w *Wait, side int) {
 	l.n.Add(-1)
 }
 
-// lasting returns those that are not over.
-func (l *list) lasting() []*Wait {
+// only returns those that are so.
+func (l *list) only(so func(w *Wait) bool) []*Wait {
 	if l.n.Load() == 0 {
 		return nil
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(l.all), func(w *Wait) bool { return !w.lasts() })
+	return slices.DeleteFunc(slices.Clone(l.all), func(w *Wait) bool { return !so(w) })
 }

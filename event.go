@@ -289,7 +289,7 @@ func (m dropMark) event() Event {
 // readyMark stands for a ReadyChanged whose reason is yet to be put in words.
 type readyMark struct {
 	At
-	health health
+	status Status
 }
 
-func (m readyMark) event() Event { return ReadyChanged{m.At, m.health.ready(), m.health.reason()} }
+func (m readyMark) event() Event { return ReadyChanged{m.At, m.status.Ready, m.status.reason()} }

@@ -137,7 +137,7 @@
 //     process, and a block that hangs in its removal.
 //   - G8 launch returns nil after a clean finish, else one error for errors.Is and errors.As: the cause first, then block
 //     by block what failed, was abandoned, or was left unhandled ([FlightError]). A failure that a restart has cured
-//     isn't in it; what a removal met is in the error of [RemoveBlock].
+//     isn't in it. What a removal met is in the error of [RemoveBlock]; one that hangs is in both.
 //   - G9 A second signal ends the waiting: every context ends, the remaining blocks share a short limit, and
 //     launch's error says "forced" ([ErrForced]). Signals within 250 ms of the first count as one.
 //   - G10 After launch has returned, no goroutine of the library is left, except those abandoned and named.
@@ -147,13 +147,13 @@
 //   - G11 Every callback is guarded: a panic or Goexit becomes an error with block, callback, value
 //     and stack. In Init it rolls back; in Finish it is recorded; elsewhere it finishes the process in order, or restarts the
 //     block ([WithRestart]), until that happens too often: then the first failure of them all is the cause. What the
-//     block's mailbox accepted is still handled. In a call of the connector's plug-in it is a failed attempt, or a
-//     broken connection.
+//     block's mailbox accepted is still handled; of a block that has restarted too often, it is reported. In a call of
+//     the connector's plug-in it is a failed attempt, or a broken connection.
 //
 // Messages:
 //
 //   - G12 OnMsg is called sequentially, in FIFO order for each sender, on one goroutine, never before
-//     the block's Run was started; across restarts, too. Send from any goroutine, the block's own included, never deadlocks; only
+//     the block's Run was started. A restart doesn't change the order. Send from any goroutine, the block's own included, never deadlocks; only
 //     blocks in a circle, by mailboxes with [Wait] or by [Request] in OnMsg, can hold each other up, until a context
 //     ends or the finish comes; [WaitCycle] names them.
 //   - G13 Sent = handled + rejected + dead, over all instances. Nothing that Send accepted vanishes unreported, and each

@@ -152,10 +152,10 @@
 //
 // Messages:
 //
-//   - G12 OnMsg is called sequentially, in FIFO order for each sender, on one goroutine, never before
-//     the block's Run was started. A restart doesn't change the order. Send from any goroutine, the block's own included, never deadlocks; only
-//     blocks in a circle, by mailboxes with [Wait] or by [Request] in OnMsg, can hold each other up, until a context
-//     ends or the finish comes; [WaitCycle] names them.
+//   - G12 OnMsg is called sequentially, in FIFO order for each sender, on one goroutine, never before the block's Run was
+//     started. A restart doesn't change the order. Send from any goroutine, the block's own included, never deadlocks; only
+//     blocks in a circle, by mailboxes with [Wait] or by [Request] in OnMsg, can hold each other up, until a context ends
+//     or the finish comes; [WaitCycle] names them.
 //   - G13 Sent = handled + rejected + dead, over all instances. Nothing that Send accepted vanishes unreported, and each
 //     Request comes back: with the answer or an error.
 //   - G14 A message belongs to the receiver once Send has accepted it; sputnik doesn't copy, keep or read it after
@@ -176,9 +176,9 @@
 //
 // Health:
 //
-//   - G19 Live: the engine turns; it never depends on the server. Ready: running, connected if there is a
-//     connector, no block failed or restarting, not finishing. Ready turns false before anything else of the finish happens, followed
-//     by an optional delay ([WithFinishDelay]).
+//   - G19 Live: the engine turns; it never depends on the server. Ready: running, connected if there is a connector, no
+//     block failed or restarting, not finishing. Ready turns false before anything else of the finish happens, followed by
+//     an optional delay ([WithFinishDelay]).
 //
 // # Debugging
 //

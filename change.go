@@ -74,12 +74,11 @@ func (in *initiator) add(halt context.Context, d BlockDescriptor) error {
 	defer w.GiveUp()
 	all := in.blocks()
 	position := all[len(all)-1].position + 1
-	faults := in.cfg.vet(d, position, func(resp string) (int, bool) {
-		if u, taken := in.find(resp); taken {
-			return u.position, true
-		}
-		return 0, false
-	})
+	other := 0
+	if u, taken := in.find(d.Responsibility); taken {
+		other = u.position
+	}
+	faults := in.cfg.vet(d, position, other)
 	b, wrong := in.create(&w, d, position, worker.Patience{Limit: in.cfg.initTimeout, Abort: in.hurried})
 	if faults = append(faults, wrong...); len(faults) > 0 {
 		return &SetupError{faults}
@@ -104,7 +103,7 @@ func (in *initiator) add(halt context.Context, d BlockDescriptor) error {
 func (in *initiator) remove(from *unit, resp string) error {
 	u, ok := in.find(resp)
 	switch {
-	case resp == InitiatorResponsibility, ok && u.position <= in.cfg.infrastructure():
+	case resp == InitiatorResponsibility, ok && u.position <= in.cfg.own:
 		return fmt.Errorf("block %q: %w", resp, ErrReserved)
 	case !ok:
 		return fmt.Errorf("block %q: %w", resp, ErrNoBlock)
@@ -120,7 +119,7 @@ func (in *initiator) remove(from *unit, resp string) error {
 
 // forget makes an end of a block: only one that has left goroutines behind is kept, for the final error (G10).
 func (in *initiator) forget(u *unit) {
-	in.setDown(u, nil)
+	in.setDown(u.desc, nil)
 	in.byResp.CompareAndDelete(u.desc.Responsibility, u)
 	hangs := u.status().State == StateAbandoned
 	in.mu.Lock()

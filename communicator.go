@@ -45,16 +45,14 @@ func (c *communicator) Send(msg Msg) bool {
 		return false
 	}
 	request := c.from.peer.Of(msg) // one that is sent on
-	if request != nil {
-		request.Hand(&c.to.peer)
-	}
+	request.Hand(&c.to.peer)
 	// Nobody would make room for a message to itself, nor before the launch.
 	mayWait := c.to.shape.overflow == Wait && c.from != c.to && c.from.in.claimed.Load()
 	accepted, held := c.to.box.Send(msg, mayWait)
 	if held != nil {
 		accepted = wait.Room(&c.from.peer, &c.to.peer, &c.to.box, held, c.from.life.Load().flush.Done())
 	}
-	if request != nil && !accepted {
+	if !accepted {
 		request.Hand(&c.from.peer)
 	}
 	return accepted

@@ -65,7 +65,7 @@ func ExampleRequestError() {
 	// request to block "deaf": the block has no OnMsg
 	// true
 	// request to block "silent": context deadline exceeded
-	// request to block "": no such block
+	// request: no such block
 	// <nil>
 }
 

@@ -49,20 +49,14 @@ type initiator struct {
 	err      error                // what launch returns
 
 	mu     sync.Mutex
-	units  []*unit          // in the order of initialisation; its elements never change
-	left   []*unit          // gone, but for goroutines that hang
-	book   Status           // but for what is found elsewhere
-	number int              // of the current connection, 0: none
-	conn   ServerConnection // the current one
-	down   []downed         // blocks that are being restarted
-	ready  bool             // as last told to observers
-	told   bool             // observers were told
-}
-
-// downed is a block that is being restarted, and why.
-type downed struct {
-	unit *unit
-	why  error
+	units  []*unit           // in the order of initialisation; its elements never change
+	left   []*unit           // gone, but for goroutines that hang
+	book   Status            // but for what is found elsewhere
+	number int               // of the current connection, 0: none
+	conn   ServerConnection  // the current one
+	down   []BlockRestarting // blocks that are being restarted
+	ready  bool              // as last told to observers
+	told   bool              // observers were told
 }
 
 // newInitiator checks the set-up and creates all blocks; the error lists every fault.
@@ -115,13 +109,12 @@ func (in *initiator) create(w *worker.Worker, d BlockDescriptor, position int, p
 	var faults []error
 	switch {
 	case err != nil:
-		w.GiveUp()
 		faults = []error{fmt.Errorf("factory: %w", err)}
 	case b == nil:
 		faults = []error{errors.New("the factory returned a nil block")}
 	default:
 		faults = b.check(in.cfg.connected)
-		if b.bind != nil && position > in.cfg.infrastructure() {
+		if b.bind != nil && position > in.cfg.own {
 			faults = append(faults, errors.New("it is the library's own, not an application block"))
 		}
 	}
@@ -214,9 +207,7 @@ func (in *initiator) launch() error {
 	}
 	in.enter(StateRunning)
 	in.events.emit(ProcessRunning{now()})
-	in.mu.Lock()
-	in.refreshReady()
-	in.mu.Unlock()
+	in.setDown(BlockDescriptor{}, nil) // tells how readiness is
 	close(in.flying)
 	in.watch()
 	in.land(nil, nil)
@@ -266,12 +257,12 @@ func (in *initiator) enter(s State) {
 }
 
 // setDown notes that a block is being restarted, and why; nil says that it is no longer.
-func (in *initiator) setDown(u *unit, why error) {
+func (in *initiator) setDown(block BlockDescriptor, why error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.down = slices.DeleteFunc(in.down, func(d downed) bool { return d.unit == u })
+	in.down = slices.DeleteFunc(in.down, func(d BlockRestarting) bool { return d.Block == block })
 	if why != nil {
-		in.down = append(in.down, downed{u, why})
+		in.down = append(in.down, BlockRestarting{Block: block, Err: why})
 	}
 	in.refreshReady()
 }
@@ -298,7 +289,7 @@ func (in *initiator) summary() Status {
 		s.down = in.down[0]
 	}
 	connected := in.connector == nil || s.Connection.State == StateConnected
-	s.Ready = s.Cause == nil && s.State == StateRunning && connected && s.down.unit == nil
+	s.Ready = s.Cause == nil && s.State == StateRunning && connected && s.down.Err == nil
 	return s
 }
 
@@ -307,13 +298,11 @@ func (in *initiator) status() Status {
 	s, units := in.summary(), in.units
 	in.mu.Unlock()
 	s.Reason = s.reason()
-	s.down = downed{}
+	s.down = BlockRestarting{}
 	s.Blocks = make([]BlockStatus, len(units))
 	for i, u := range units {
 		s.Blocks[i] = u.status()
-		if circle := u.peer.Circle(); circle != nil {
-			s.WaitCycles = append(s.WaitCycles, circle)
-		}
+		s.WaitCycles = append(s.WaitCycles, u.peer.Circles()...)
 	}
 	return s
 }

@@ -1,6 +1,7 @@
 package sputnik
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -29,9 +30,7 @@ func (in *initiator) land(w *worker.Worker, failure error) {
 	defer close(in.landed)
 	began := time.Now()
 	cause := in.why()
-	if failure == nil {
-		failure = cause
-	}
+	failure = cmp.Or(failure, cause)
 	in.enter(StateFinishing)
 	in.events.emit(ProcessFinishing{now(), cause})
 	in.time.Begin()
@@ -149,17 +148,15 @@ func (u *unit) stacks() string {
 // share is a block's own limit, or half of what is left, so that those that follow always get something; the
 // last of the application gets more, as only the connector and the finisher follow.
 func (in *initiator) share(u *unit) time.Duration {
-	left := in.time.Left()
-	if left <= 0 {
+	if in.time.Left() <= 0 {
 		in.hurry()
-		left = in.time.Left()
 	}
+	left, units := in.time.Left(), in.blocks()
 	share := left / 2
-	units, limit := in.blocks(), u.life.Load().block.finishTimeout
-	switch first := in.cfg.infrastructure(); {
+	switch limit := u.life.Load().block.finishTimeout; {
 	case limit > 0:
 		share = min(limit, left)
-	case len(units) > first && u == units[first]: // the last of the application
+	case len(units) > in.cfg.own && u == units[in.cfg.own]: // the last of the application
 		share = left - min(left/4, lastReserve)
 	case u == units[0]: // the last one
 		share = left
@@ -178,7 +175,7 @@ func (in *initiator) cut(why error) {
 		return
 	}
 	in.events.emit(ProcessHurried{now(), errors.Is(why, ErrForced)})
-	for _, u := range in.blocks()[in.cfg.infrastructure():] {
+	for _, u := range in.blocks()[in.cfg.own:] {
 		l := u.life.Load()
 		l.release()
 		l.cancel(in.why())

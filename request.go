@@ -167,9 +167,6 @@ func Broadcast(bc BlockCommunicator, msg Msg, filter func(BlockDescriptor) bool)
 
 // origin returns the block that bc was handed to; nil without a process behind bc.
 func origin(bc BlockCommunicator) *unit {
-	if c, ok := bc.(*communicator); ok {
-		return c.from
-	}
 	if errs.IsNil(bc) {
 		return nil
 	}

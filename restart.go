@@ -89,7 +89,7 @@ func (u *unit) restart(l *life, failure error) bool {
 	}
 	l.replaced = true
 	u.book.State, u.book.Since = StateRestarting, time.Now()
-	u.in.setDown(u, failure)
+	u.in.setDown(u.desc, failure)
 	paused := u.box.Pause() // at once: the instance gets no further message
 	before, through := u.keeper, make(chan struct{})
 	u.keeper = through
@@ -134,7 +134,7 @@ func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 			u.note(func(b *BlockStatus) { b.Restarts++ })
 			next.start()
 			next.open()
-			in.setDown(u, nil)
+			in.setDown(u.desc, nil)
 			return
 		}
 		if !wanted || u.status().State == StateAbandoned { // there must never be two

@@ -32,6 +32,7 @@ func NewSputnik(opts ...SputnikOption) (*Sputnik, error) {
 	sp := &Sputnik{
 		cfg: &config{
 			finisher:       FinisherDescriptor(),
+			own:            1,
 			ctx:            context.Background(),
 			initTimeout:    DefaultInitTimeout,
 			finishTimeout:  DefaultFinishTimeout,

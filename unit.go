@@ -9,6 +9,7 @@ import (
 	"github.com/sputnik-go/sputnik/internal/mailbox"
 	"github.com/sputnik-go/sputnik/internal/stack"
 	"github.com/sputnik-go/sputnik/internal/wait"
+	"github.com/sputnik-go/sputnik/internal/watch"
 	"github.com/sputnik-go/sputnik/internal/worker"
 )
 
@@ -25,7 +26,9 @@ type unit struct {
 	life    atomic.Pointer[life]       // the current instance, or the last one
 	dropped atomic.Uint64              // by a full mailbox, not yet told to observers
 	peer    wait.Peer[BlockDescriptor] // in requests, and in Sends that wait
-	watched watched                    // of the watchdog only
+
+	watching sync.Mutex
+	watched  [2]watch.Call // what the watchdog knows of the connection callbacks, and of OnMsg
 
 	mu     sync.Mutex
 	book   BlockStatus // but for what is found elsewhere
@@ -86,8 +89,7 @@ func (u *unit) fault(err error) {
 
 // notUp says why the block did not come up.
 func (u *unit) notUp(callback string, err error) error {
-	n := len(u.in.blocks())
-	ie := &InitError{Block: u.desc, Callback: callback, Position: u.position, Of: max(n, u.position), Err: err}
+	ie := &InitError{u.desc, callback, u.position, max(len(u.in.blocks()), u.position), err}
 	u.failed(StateCreated, ie)
 	u.in.events.emit(BlockFailed{now(), u.desc, ie})
 	return ie

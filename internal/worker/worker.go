@@ -16,6 +16,13 @@ func (w *Worker) Run(step func()) {
 	w.steps <- step
 }
 
+// Start hands over a step that tells its outcome, once; the returned channel has room for it.
+func (w *Worker) Start(step func(done func(error))) <-chan error {
+	outcome := make(chan error, 1)
+	w.Run(func() { step(func(err error) { outcome <- err }) })
+	return outcome
+}
+
 // GiveUp lets the goroutine end as soon as its step returns, if ever.
 func (w *Worker) GiveUp() {
 	if w.steps != nil {

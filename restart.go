@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/pprof"
+	"slices"
 	"time"
 
 	"github.com/sputnik-go/sputnik/internal/backoff"
@@ -56,17 +57,7 @@ func WithRestart(p RestartPolicy) BlockOption {
 		if p.Backoff < 0 || p.BackoffCap < 0 || p.Max < 0 || p.Window < 0 {
 			b.fault("WithRestart: %+v: must not be negative", p)
 		}
-		orDefault(&p.Backoff, DefaultRestartBackoff)
-		orDefault(&p.BackoffCap, DefaultRestartBackoffCap)
-		orDefault(&p.Max, DefaultRestartMax)
-		orDefault(&p.Window, DefaultRestartWindow)
 		b.restart = p
-	}
-}
-
-func orDefault[N int | time.Duration](n *N, value N) {
-	if *n == 0 {
-		*n = value
 	}
 }
 
@@ -115,25 +106,26 @@ func (u *unit) restart(l *life, failure error) bool {
 // replace ends the instance that failed and makes others until one is up, or until that is no longer wanted.
 func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 	in, policy := u.in, u.shape.restart
+	most, window := cmp.Or(policy.Max, DefaultRestartMax), cmp.Or(policy.Window, DefaultRestartWindow)
 	in.setDown(u, failure)
 	if !u.takeDown(l, nil, failure, paused) {
 		u.stayDown(l, failure)
-		in.stop(failure)
+		u.stop(failure)
 		return
 	}
 	for {
-		n, ok := u.storm.Count(failure, policy.Max, policy.Window)
+		n, ok := u.storm.Count(failure, most, window)
 		if !ok {
-			failed := &RestartError{u.desc, n, policy.Window, u.storm.First}
+			failed := &RestartError{u.desc, n, window, u.storm.First}
 			u.stayDown(l, failed)
-			in.stop(failed)
+			u.stop(failed)
 			return
 		}
-		pause := backoff.Pause(n, policy.Backoff, policy.BackoffCap)
+		pause := backoff.Pause(n, cmp.Or(policy.Backoff, DefaultRestartBackoff), cmp.Or(policy.BackoffCap, DefaultRestartBackoffCap))
 		in.events.emit(BlockRestarting{now(), u.desc, failure, n, pause})
 		wanted := u.wait(pause)
 		if !wanted && u.box.Stats().Depth == 0 {
-			u.stayDown(l, failure)
+			u.stayDown(l, u.storm.First, failure)
 			return
 		}
 		next, err := u.renew()
@@ -142,9 +134,8 @@ func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 			return
 		}
 		if !wanted || u.status().State == StateAbandoned { // there must never be two
-			u.fault(u.storm.First)
-			u.stayDown(l, err)
-			in.stop(u.storm.First)
+			u.stayDown(l, u.storm.First, err)
+			u.stop(u.storm.First)
 			return
 		}
 		failure = err
@@ -176,14 +167,16 @@ func (u *unit) wait(pause time.Duration) bool {
 }
 
 // stayDown notes that there will be no other instance.
-func (u *unit) stayDown(l *life, failure error) {
+func (u *unit) stayDown(l *life, failures ...error) {
 	u.mu.Lock()
 	l.down = true
 	if u.state != StateAbandoned {
 		u.state, u.since = StateFailed, time.Now()
 	}
 	u.mu.Unlock()
-	u.fault(failure)
+	for _, err := range slices.Compact(failures) {
+		u.fault(err)
+	}
 }
 
 // renew makes the next instance and brings it up to Attach.

@@ -248,10 +248,10 @@ func TestARestartedBlockGetsTheCurrentConnection(t *testing.T) {
 				return opts
 			}), listener(new(journal), "other")}, sputnik.WithFinishTimeout(time.Minute),
 				sputnik.WithConnector(pushing{&plugIn{j: new(journal)}, broken}, time.Second))
-			time.Sleep(time.Hour)
+			time.Sleep(3 * time.Minute)
 			assert.Equal(t, k.news, j.all())
 			broken <- errBoom
-			time.Sleep(time.Hour)
+			time.Sleep(3 * time.Minute)
 			assert.Equal(t, "2 down", j.all()[2])
 			assert.Len(t, j.all(), 4)
 			require.NoError(t, f.land())

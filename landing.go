@@ -119,6 +119,7 @@ func (u *unit) account() mailbox.Stats {
 // settle closes the block's books.
 func (u *unit) settle(stuck []string, took time.Duration) {
 	box := u.account()
+	u.look() // callbacks that were stalled have returned
 	if len(stuck) > 0 {
 		u.abandon(u.abandoned(stuck, took))
 	}

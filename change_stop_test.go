@@ -3,6 +3,7 @@ package sputnik_test
 import (
 	"context"
 	"errors"
+	"os"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -99,4 +100,47 @@ func TestChangesAtTheMomentOfAStop(t *testing.T) {
 			assert.LessOrEqual(t, runs.Load(), inits.Load())
 		})
 	}
+}
+
+func TestAnAddedBlockThatFailsIsAsAnyOther(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var j journal
+		var bc sputnik.BlockCommunicator
+		c := crew{logging(&j, "a", handle(&bc))}
+		f := takeOff(t, c, spare(c, idle("late", sputnik.WithRunContext(func(context.Context, sputnik.BlockCommunicator) error { return errBoom }))))
+		add(t, bc, "late")
+		err := f.landed()
+		require.ErrorIs(t, err, errBoom)
+		var be *sputnik.BlockError
+		require.ErrorAs(t, err, &be)
+		assert.Equal(t, descriptor("late"), be.Block)
+		assert.Equal(t, []string{"finish a false", "ran a"}, j.with("finish", "ran"))
+	})
+}
+
+func TestASecondSignalEndsAChange(t *testing.T) {
+	hang := func() { time.Sleep(never) }
+	during(t, map[string]func(t *testing.T, bc sputnik.BlockCommunicator) error{
+		"add": func(t *testing.T, bc sputnik.BlockCommunicator) error {
+			return sputnik.AddBlock(t.Context(), bc, descriptor("late"))
+		},
+		"remove": func(t *testing.T, bc sputnik.BlockCommunicator) error {
+			return sputnik.RemoveBlock(t.Context(), bc, "b")
+		},
+	}, func(t *testing.T, change func(t *testing.T, bc sputnik.BlockCommunicator) error) {
+		var bc sputnik.BlockCommunicator
+		c := crew{idle("b", sputnik.WithFinish(func(bool) { hang() })), idle("from", handle(&bc))}
+		f := takeOff(t, c, spare(c, idle("late", sputnik.WithInit(func(sputnik.ConfFactory) error { hang(); return nil }))))
+		changed := make(chan error, 1)
+		go func() { changed <- change(t, bc) }()
+		synctest.Wait()
+		f.signals <- os.Interrupt
+		time.Sleep(time.Second)
+		f.signals <- os.Interrupt
+		began := time.Now()
+		require.ErrorIs(t, f.landed(), sputnik.ErrForced)
+		assert.LessOrEqual(t, time.Since(began), 2*time.Second)
+		require.Error(t, <-changed)
+		time.Sleep(2 * never)
+	})
 }

@@ -243,8 +243,10 @@ func TestARequestPassedOnIsInTheHandsOfItsNewHolder(t *testing.T) {
 		to(t, bc, "c").Send(sputnik.Msg{})
 		synctest.Wait()
 	}
-	busy := []sputnik.BlockOption{sputnik.WithMailbox(1, sputnik.DropOldest), sputnik.WithOnMsg(func(sputnik.Msg) { time.Sleep(time.Minute) }),
-		sputnik.WithAttach(func(bc sputnik.BlockCommunicator) { bc.Send(sputnik.Msg{}) }), sputnik.WithBlockFinishTimeout(10 * time.Minute)}
+	busy := []sputnik.BlockOption{
+		sputnik.WithMailbox(1, sputnik.DropOldest), sputnik.WithOnMsg(func(sputnik.Msg) { time.Sleep(time.Minute) }),
+		sputnik.WithAttach(func(bc sputnik.BlockCommunicator) { bc.Send(sputnik.Msg{}) }), sputnik.WithBlockFinishTimeout(10 * time.Minute),
+	}
 	during(t, map[string]kind{
 		"the first one is removed":   {happen: remove("b")},
 		"the first one is restarted": {first: restarts, happen: wait},

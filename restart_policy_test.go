@@ -235,3 +235,23 @@ func TestARemovalOfABlockThatCanNotRestartConcernsNobodyElse(t *testing.T) {
 		require.NoError(t, f.land())
 	})
 }
+
+func TestAFinisherOfTheHostIsRestartedToo(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var j journal
+		c := crew{logging(&j, "a")}
+		host := series("host", func(n int) []sputnik.BlockOption {
+			j.add("host %d", n)
+			opts := []sputnik.BlockOption{onFailure(sputnik.RestartPolicy{})}
+			if n == 1 {
+				opts = append(opts, failAfter(time.Minute, errBoom))
+			}
+			return opts
+		})
+		f := takeOff(t, c, spare(c, host), sputnik.WithFinisher(descriptor("host")))
+		time.Sleep(time.Hour)
+		assert.True(t, f.sp.Status().Ready, f.sp.Status().Reason)
+		require.NoError(t, f.land())
+		assert.Equal(t, []string{"host 1", "host 2"}, j.with("host"))
+	})
+}

@@ -344,8 +344,10 @@ func TestANewInstanceThatHangsDoesNotHoldUpTheFinish(t *testing.T) {
 func TestAStormLeavesItsMessagesReported(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var bc sputnik.BlockCommunicator
-		f := takeOff(t, crew{idle("b", sputnik.WithOnMsg(func(sputnik.Msg) { panic(errBoom) }), onFailure(sputnik.RestartPolicy{Max: 2})),
-			idle("from", handle(&bc))})
+		f := takeOff(t, crew{
+			idle("b", sputnik.WithOnMsg(func(sputnik.Msg) { panic(errBoom) }), onFailure(sputnik.RestartPolicy{Max: 2})),
+			idle("from", handle(&bc)),
+		})
 		for range 10 {
 			to(t, bc, "b").Send(sputnik.Msg{})
 		}

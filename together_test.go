@@ -88,7 +88,9 @@ func TestAllOfItTogether(t *testing.T) {
 			c := crew{idle("from", handle(&bc))}
 			var more []member
 			boxes := [][]sputnik.BlockOption{
-				nil, {sputnik.WithMailbox(2, sputnik.Wait)}, {sputnik.WithMailbox(2, sputnik.DropOldest)},
+				nil,
+				{sputnik.WithMailbox(2, sputnik.Wait)},
+				{sputnik.WithMailbox(2, sputnik.DropOldest)},
 				{sputnik.WithMailbox(2, sputnik.Reject), sputnik.WithSerialCallbacks()},
 			}
 			for n := range 8 {
@@ -107,15 +109,16 @@ func TestAllOfItTogether(t *testing.T) {
 					for range 100 {
 						resp := fmt.Sprint("b", rng(8))
 						time.Sleep(time.Duration(rng(50)) * time.Millisecond)
-						switch peer, ok := bc.Communicator(resp); {
-						case rng(10) == 0:
+						peer, ok := bc.Communicator(resp)
+						switch what := rng(20); {
+						case what < 2:
 							_ = sputnik.AddBlock(context.Background(), bc, descriptor(resp))
-						case rng(20) == 0:
+						case what == 2:
 							err := sputnik.RemoveBlock(context.Background(), bc, resp)
 							assert.NotErrorIs(t, err, sputnik.ErrTimeout, "nobody hangs")
-						case rng(10) == 0:
+						case what < 5:
 							sputnik.Broadcast(bc, sputnik.Msg{}, nil)
-						case ok && rng(2) == 0:
+						case ok && what < 12:
 							ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 							_, err := sputnik.Request(ctx, peer, sputnik.Msg{})
 							cancel()

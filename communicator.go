@@ -1,6 +1,9 @@
 package sputnik
 
-import "github.com/sputnik-go/sputnik/internal/wait"
+import (
+	"github.com/sputnik-go/sputnik/internal/wait"
+	"github.com/sputnik-go/sputnik/internal/worker"
+)
 
 // BlockCommunicator is a block's handle on a block: on itself, as Run and Attach get it, or on another
 // one, as Communicator returns it. All methods may be called from any goroutine, at any time, even after
@@ -84,7 +87,7 @@ func (c *control) Send(msg Msg) bool {
 	in := c.from.in
 	switch v := msg[controlKey].(type) {
 	case finishRequest:
-		if isClosed(in.landed) {
+		if worker.Closed(in.landed) {
 			return false
 		}
 		in.stop(&FinishRequestError{By: c.from.desc})

@@ -16,8 +16,10 @@ func guard(fn func() error, done func(error)) {
 	var err error
 	returned := false
 	defer func() {
-		if !returned {
-			err = caught(recover())
+		if v := recover(); v != nil {
+			err = &PanicError{Value: v, Stack: debug.Stack()}
+		} else if !returned {
+			err = ErrGoexit
 		}
 		done(err)
 	}()
@@ -26,14 +28,6 @@ func guard(fn func() error, done func(error)) {
 	if err != nil && errs.IsNil(err) {
 		err = fmt.Errorf("a nil %T was returned as an error: return a plain nil", err)
 	}
-}
-
-// caught turns what recover returned, in a function that did not return, into an error.
-func caught(v any) error {
-	if v == nil {
-		return ErrGoexit
-	}
-	return &PanicError{Value: v, Stack: debug.Stack()}
 }
 
 // isGoexit tells a callback that ended its goroutine from one that panicked with ErrGoexit.
@@ -48,13 +42,4 @@ func run(w *worker.Worker, ctx context.Context, fn func() error) <-chan error { 
 		guard(fn, func(err error) { done <- err })
 	})
 	return done
-}
-
-func isClosed(ch <-chan struct{}) bool {
-	select {
-	case <-ch:
-		return true
-	default:
-		return false
-	}
 }

@@ -157,11 +157,7 @@ func (in *initiator) prepare() error {
 		onEnd()
 	}
 	defer in.worker.GiveUp()
-	lives := make([]*life, len(in.units))
-	for i, u := range in.units {
-		lives[i] = u.life.Load()
-	}
-	if failed := in.bringUp(in.alive, in.hurried, &in.worker, lives...); failed != nil {
+	if failed := in.bringUp(in.alive, in.hurried, &in.worker, in.units...); failed != nil {
 		in.stop(failed)
 		in.land(&in.worker, failed)
 		return in.err
@@ -171,25 +167,26 @@ func (in *initiator) prepare() error {
 	return nil
 }
 
-// bringUp initialises instances in order, then attaches them. A stop meanwhile, which is the end of halt, is an error even if the
+// bringUp initialises blocks in order, then attaches them. A stop meanwhile, which is the end of halt, is an error even if the
 // callback in progress succeeds; one that overruns its limit, or a stop by too much, or abort, is left behind with its goroutine.
-func (in *initiator) bringUp(halt context.Context, abort <-chan struct{}, w *worker.Worker, lives ...*life) error {
+func (in *initiator) bringUp(halt context.Context, abort <-chan struct{}, w *worker.Worker, units ...*unit) error {
 	p := worker.Patience{Limit: in.cfg.initTimeout, Grace: interruptGrace, Interrupt: halt.Done(), Abort: abort}
 	for _, callback := range []string{callbackInit, callbackAttach} {
-		for _, l := range lives {
+		for _, u := range units {
+			l := u.life.Load()
 			if callback == callbackAttach && l.block.attach == nil {
 				continue
 			}
 			cause := context.Cause(halt)
 			if cause != nil {
-				return l.unit.notUp(callback, fmt.Errorf("not called: %w", cause))
+				return u.notUp(callback, fmt.Errorf("not called: %w", cause))
 			}
 			err := l.step(w, p, callback)
 			if cause = context.Cause(halt); cause != nil && err != nil {
 				err = fmt.Errorf("%w, then: %w", cause, err)
 			}
 			if err = cmp.Or(err, cause); err != nil {
-				return l.unit.notUp(callback, err)
+				return u.notUp(callback, err)
 			}
 		}
 	}
@@ -199,7 +196,7 @@ func (in *initiator) bringUp(halt context.Context, abort <-chan struct{}, w *wor
 // launch is the flight. It does not return before everything is finished or abandoned.
 func (in *initiator) launch() error {
 	if !in.claimed.CompareAndSwap(false, true) {
-		if !isClosed(in.landed) && stack.Inside(guard) {
+		if !worker.Closed(in.landed) && stack.Inside(guard) {
 			return ErrLaunched
 		}
 		<-in.landed

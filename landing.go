@@ -94,7 +94,7 @@ func (in *initiator) finish(u *unit, w *worker.Worker, why error) {
 // endRestart lets no further restart begin, and one in progress come to its end until then.
 func (u *unit) endRestart(until time.Time) {
 	u.mu.Lock()
-	if !isClosed(u.ending) {
+	if !worker.Closed(u.ending) {
 		close(u.ending)
 	}
 	keeper := u.keeper
@@ -121,7 +121,7 @@ func (u *unit) settle(stuck []string, took time.Duration) {
 	box := u.account()
 	u.look() // callbacks that were stalled have returned
 	if len(stuck) > 0 {
-		u.abandon(u.abandoned(stuck, took))
+		u.fault(u.abandon(stuck, took))
 	}
 	if u.status().State == StateAbandoned {
 		return
@@ -130,19 +130,12 @@ func (u *unit) settle(stuck []string, took time.Duration) {
 	u.in.events.emit(BlockFinished{now(), u.desc, MailboxStatus(box), took})
 }
 
-// abandon notes, for the error as well, that the flight goes on without the block.
-func (u *unit) abandon(err *AbandonedError) {
-	u.fault(err)
-	u.leave(err)
-}
-
-func (u *unit) leave(err *AbandonedError) {
+// abandon notes that the flight goes on without the block; whether that is a fault of its own is left to the caller.
+func (u *unit) abandon(callbacks []string, after time.Duration) *AbandonedError {
+	err := &AbandonedError{Block: u.desc, Callbacks: callbacks, After: after, Stacks: u.stacks()}
 	u.enter(StateAbandoned)
 	u.in.events.emit(BlockAbandoned{now(), u.desc, err})
-}
-
-func (u *unit) abandoned(callbacks []string, after time.Duration) *AbandonedError {
-	return &AbandonedError{Block: u.desc, Callbacks: callbacks, After: after, Stacks: u.stacks()}
+	return err
 }
 
 // stacks returns those of the block's own goroutines, as one that hangs.
@@ -211,15 +204,16 @@ func (in *initiator) verdict(cause, failure error, more ...error) error {
 		u.mu.Unlock()
 	}
 	faults = append(faults, more...)
+	dirty := len(faults) > 0
 	switch failure.(type) { //nolint:errorlint // a context's cause may wrap that of another flight
 	case *BlockError, *RestartError:
-		return &FlightError{Cause: failure, Faults: faults}
+		dirty = true
 	case *InitError:
-		if len(faults) == 0 {
+		if !dirty {
 			return failure
 		}
 	}
-	if len(faults) > 0 {
+	if dirty {
 		return &FlightError{Cause: failure, Faults: faults}
 	}
 	return nil

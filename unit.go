@@ -9,6 +9,7 @@ import (
 	"github.com/sputnik-go/sputnik/internal/mailbox"
 	"github.com/sputnik-go/sputnik/internal/stack"
 	"github.com/sputnik-go/sputnik/internal/wait"
+	"github.com/sputnik-go/sputnik/internal/worker"
 )
 
 // unit is one place in the process: a block's descriptor, its mailbox and its books. It outlives the block's
@@ -75,12 +76,12 @@ func (u *unit) failed(of State, err error) {
 
 // fault adds to the block's part of the final error.
 func (u *unit) fault(err error) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.book.LastError = err
-	if _, again := err.(*BlockError); !again || len(u.faults) < maxFaults { //nolint:errorlint // what it is itself
-		u.faults = append(u.faults, err)
-	}
+	u.note(func(b *BlockStatus) {
+		b.LastError = err
+		if _, again := err.(*BlockError); !again || len(u.faults) < maxFaults { //nolint:errorlint // what it is itself
+			u.faults = append(u.faults, err)
+		}
+	})
 }
 
 // notUp says why the block did not come up.
@@ -94,7 +95,7 @@ func (u *unit) notUp(callback string, err error) error {
 
 // stop stops the process for a failure of this block, unless the block is ending already: that may be a removal.
 func (u *unit) stop(cause error) {
-	if !isClosed(u.ending) {
+	if !worker.Closed(u.ending) {
 		u.in.stop(cause)
 	}
 }
@@ -104,10 +105,7 @@ func (u *unit) drop(m mailbox.Msg) {
 	if request := u.peer.Of(m); request != nil {
 		request.Fail(ErrMailboxFull)
 	}
-	if u.in.events.feed == nil {
-		return
-	}
-	if u.dropped.Add(1) == 1 && !u.in.events.emit(dropMark{now(), u}) {
+	if u.in.events.feed != nil && u.dropped.Add(1) == 1 && !u.in.events.emit(dropMark{now(), u}) {
 		u.dropped.Store(0)
 	}
 }

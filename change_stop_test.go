@@ -144,3 +144,44 @@ func TestASecondSignalEndsAChange(t *testing.T) {
 		time.Sleep(2 * never)
 	})
 }
+
+func TestAChangeInProgressCostsTheOthersNothingAtAStop(t *testing.T) {
+	type kind struct {
+		change  func(t *testing.T, bc sputnik.BlockCommunicator) error
+		factory func()
+	}
+	add := func(t *testing.T, bc sputnik.BlockCommunicator) error {
+		return sputnik.AddBlock(t.Context(), bc, descriptor("late"))
+	}
+	during(t, map[string]kind{
+		"a removal that takes its time": {func(t *testing.T, bc sputnik.BlockCommunicator) error {
+			return sputnik.RemoveBlock(t.Context(), bc, "slow")
+		}, nil},
+		"a factory that hangs": {add, func() { time.Sleep(never) }},
+		"an Init that hangs":   {add, func() {}},
+	}, func(t *testing.T, k kind) {
+		var j journal
+		var bc sputnik.BlockCommunicator
+		c := crew{
+			idle("sink", sputnik.WithOnMsg(func(m sputnik.Msg) { time.Sleep(100 * time.Millisecond); j.add("%v", m["n"]) })),
+			idle("slow", sputnik.WithBlockFinishTimeout(20*time.Second), sputnik.WithFinish(func(bool) { time.Sleep(15 * time.Second) })),
+			idle("from", handle(&bc)),
+		}
+		f := takeOff(t, c, spare(c, member{"late", func() *sputnik.Block {
+			k.factory()
+			return idle("late", sputnik.WithInit(func(sputnik.ConfFactory) error { time.Sleep(never); return nil })).make()
+		}}))
+		changed := make(chan error, 1)
+		go func() { changed <- k.change(t, bc) }()
+		time.Sleep(time.Second)
+		f.shootDown()
+		for n := range 20 {
+			require.True(t, to(t, bc, "sink").Send(sputnik.Msg{"n": n}))
+		}
+		_ = f.landed()
+		<-changed
+		assert.Len(t, j.all(), 20, "there was time enough")
+		assert.Empty(t, eventsOf[sputnik.ProcessHurried](f))
+		time.Sleep(2 * never)
+	})
+}

@@ -95,7 +95,7 @@ func TestUnhandledRequestsFailWithTheirReceiver(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var bc sputnik.BlockCommunicator
 		f := takeOff(t, crew{idle("a", handle(&bc)), idle("b", sputnik.WithBlockFinishTimeout(4*time.Second),
-			sputnik.WithOnMsg(func(m sputnik.Msg) { time.Sleep(2 * time.Second); _ = sputnik.Reply(m, nil) }))})
+			sputnik.WithOnMsg(func(m sputnik.Msg) { time.Sleep(1600 * time.Millisecond); _ = sputnik.Reply(m, nil) }))})
 		var came []<-chan answer
 		for range 10 {
 			came = append(came, request(t.Context(), to(t, bc, "b"), sputnik.Msg{}))

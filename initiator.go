@@ -137,11 +137,9 @@ func (in *initiator) blocks() []*unit {
 }
 
 func (in *initiator) find(resp string) (*unit, bool) {
-	u, ok := in.byResp.Load(resp)
-	if !ok {
-		return nil, false
-	}
-	return u.(*unit), true //nolint:forcetypeassert // nothing else is stored
+	found, _ := in.byResp.Load(resp)
+	u, ok := found.(*unit)
+	return u, ok
 }
 
 // prepare initialises and attaches all blocks, or rolls back (G1, G2).

@@ -129,7 +129,7 @@ func (p *Peer[N]) WaitsFor() (name N, waits bool) {
 // Circles returns those that stand still for each other, if p is the first of them: one circle, or none.
 func (p *Peer[N]) Circles() [][]N {
 	if k := p.servingWait(); k != nil {
-		if on := k.circle(); on != nil && on[0] == k {
+		if on := k.circle(); len(on) > 0 && on[0] == k {
 			return [][]N{names(on)}
 		}
 	}

@@ -66,7 +66,7 @@ const (
 func Request[N any](ctx context.Context, from, to *Peer[N]) *Wait[N] {
 	w := &Wait[N]{From: from, To: to, ctx: ctx, done: make(chan outcome, 2)}
 	if from != nil {
-		from.waits.add(w, waitsSide)
+		_ = from.waits.add(w, waitsSide) // that list is never over
 		w.Hand(to)
 	}
 	return w
@@ -195,7 +195,7 @@ func (p *Peer[N]) Fail(taker int, err error) {
 // Room waits for room in a mailbox, until quit is closed at the latest.
 func Room[N any](from, to *Peer[N], box *mailbox.Box, held *mailbox.Waiter, quit <-chan struct{}) (accepted bool) {
 	w := &Wait[N]{From: from, To: to, held: held}
-	from.waits.add(w, waitsSide)
+	_ = from.waits.add(w, waitsSide)
 	defer from.waits.remove(w, waitsSide)
 	w.inquire()
 	w.locate()

@@ -1,0 +1,240 @@
+package sputniktest_test
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/sputnik-go/sputnik"
+)
+
+// oracle watches a flight from outside: it sees every callback begin and end, every event and every outcome, and
+// knows what the guarantees allow. It keeps the first offence. What only holds at the end of an
+// instant, because goroutines have no order within it, is noted and judged at the end.
+type oracle struct {
+	w *world
+
+	mu      sync.Mutex
+	offence *offence
+	books   []*book
+	mails   []*mail
+	events  []sputnik.Event
+	stops   []stopCause
+	signals []time.Duration
+
+	preparedAt time.Duration // -1 before
+	launchedAt time.Duration
+	endedAt    time.Duration // when Prepare failed, or launch returned
+	flown      bool          // the one or the other
+	initFailed bool
+	verdict    error
+	results    []error // of all calls of launch that waited
+	observer   struct {
+		faulty bool
+		busy   bool
+	}
+	lastOpen time.Duration // when the server was disconnected in the finish; -1 before
+	status   *sputnik.Status
+}
+
+// offence is a guarantee that was broken.
+type offence struct {
+	invariant string
+	text      string
+	at        time.Duration
+}
+
+func (o *offence) String() string {
+	return fmt.Sprintf("%s at %.6fs: %s", o.invariant, o.at.Seconds(), o.text)
+}
+
+// book is what is known of one block.
+type book struct {
+	slot int
+	bp   *blockPlan
+	name string
+	n    [calls]int // how often each callback began
+	busy [calls]int
+	past []span
+	life
+	instances int
+
+	accepted, refused, handled int
+	refusals                   []time.Duration
+	last                       map[string]int // the last message of each sender
+}
+
+// life is what is known of the instance.
+type life struct {
+	initialised bool
+	attached    bool
+	running     bool
+	ran         bool
+	ctxEnded    bool
+	finishing   bool // Finish has begun
+	epoch       int  // the newest connection it was told of
+	linked      int  // the one it was told of last; 0: none
+}
+
+// span is one call of a callback.
+type span struct {
+	call       call
+	instance   int
+	begin, end time.Duration // end -1 while in progress
+	how        string
+}
+
+func newOracle(w *world) *oracle {
+	o := &oracle{w: w, preparedAt: -1, launchedAt: -1, endedAt: -1, lastOpen: -1}
+	for slot := range w.plan.blocks {
+		o.books = append(o.books, &book{
+			slot: slot, bp: &w.plan.blocks[slot], name: resp(slot), last: make(map[string]int),
+		})
+	}
+	return o
+}
+
+// offend notes the first offence. It is called with or without the lock held, hence its own.
+func (o *oracle) offend(invariant, format string, args ...any) {
+	t := o.w.trace
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if o.offence == nil {
+		o.offence = &offence{invariant, fmt.Sprintf(format, args...), o.w.sinceStart()}
+	}
+}
+
+// sinceStart is now for those who may be outside of the bubble.
+func (w *world) sinceStart() time.Duration {
+	if w.start.IsZero() || time.Since(w.start) > 1000*time.Hour || time.Since(w.start) < 0 {
+		return 0
+	}
+	return time.Since(w.start)
+}
+
+func (o *oracle) created(slot int) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	b := o.books[slot]
+	b.instances++
+	b.life = life{}
+	return b.instances
+}
+
+func (o *oracle) begin(sb *simBlock, c call, _ string) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	b, now := o.books[sb.slot], o.w.now()
+	switch c {
+	case callInit:
+		o.beginInit(b)
+	case callAttach:
+		o.beginAttach(b)
+	case callRun:
+		o.beginRun(b)
+	case callFinish:
+		o.beginFinish(b, now)
+	case callMsg, callConnect, callDisconnect:
+		o.beginOther(b, c)
+	}
+	b.past = append(b.past, span{c, sb.instance, now, -1, ""})
+	b.busy[c]++
+	b.n[c]++
+	return b.n[c] - 1
+}
+
+func (o *oracle) end(sb *simBlock, c call, how string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	b, now := o.books[sb.slot], o.w.now()
+	b.busy[c]--
+	for i := len(b.past) - 1; i >= 0; i-- {
+		if s := &b.past[i]; s.call == c && s.instance == sb.instance && s.end < 0 {
+			s.end, s.how = now, how
+			break
+		}
+	}
+	switch c {
+	case callInit:
+		b.initialised = how == returns
+		if o.initFailed = o.initFailed || how != returns; how != returns {
+			o.addStop(causeInit, sb.slot, c)
+		}
+	case callAttach:
+		b.attached = how == returns
+		if o.initFailed = o.initFailed || how != returns; how != returns {
+			o.addStop(causeInit, sb.slot, c)
+		}
+	case callMsg:
+		b.handled++
+		fallthrough
+	case callConnect, callDisconnect, callRun:
+		if c == callRun {
+			b.ran = true
+		}
+		if how != returns {
+			o.addStop(causeFailure, sb.slot, c)
+		}
+	}
+}
+
+func (o *oracle) contextEnded(sb *simBlock) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.books[sb.slot].ctxEnded = true
+}
+
+// idle tells whether no callback is in progress.
+func (o *oracle) idle() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.observer.busy {
+		return false
+	}
+	for _, b := range o.books {
+		if b.active() != "" {
+			return false
+		}
+	}
+	o.w.server.mu.Lock()
+	defer o.w.server.mu.Unlock()
+	return o.w.server.calls == 0
+}
+
+// active names a callback in progress.
+func (b *book) active() string {
+	for c, n := range b.busy {
+		if n > 0 {
+			return call(c).String()
+		}
+	}
+	return ""
+}
+
+func (o *oracle) observing() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.observer.busy = true
+}
+
+func (o *oracle) observed(how string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.observer.busy = false
+	if how != returns {
+		o.observer.faulty = true
+	}
+}
+
+func (o *oracle) observe(e sputnik.Event) {
+	at := e.When().Sub(o.w.start)
+	if _, varies := e.(sputnik.MessagesLost); !varies { // one event may stand for many messages
+		o.w.trace.event(at, eventText(e))
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if n := len(o.events); n > 0 && e.When().Before(o.events[n-1].When()) {
+		o.offend("events", "%T comes after %T, but is older", e, o.events[n-1])
+	}
+	o.events = append(o.events, e)
+}

@@ -42,13 +42,13 @@ const newsPatience = 100 * time.Millisecond
 
 // checkNews checks the order of blocks within one round of news, while the connector waits for each of them.
 func (o *oracle) checkNews(b *book, waits, up bool) {
-	if !waits {
+	if !waits || len(o.stops) > 0 { // who is abandoned hears nothing
 		return
 	}
 	before := true
 	for _, x := range o.listed() {
 		before = before && x != b
-		if x == b || !x.bp.linked || x.finishing || up != before {
+		if x == b || !x.bp.linked || x.finishing || x.ctxEnded || up != before {
 			continue
 		}
 		if (x.linked != 0) != up && x.epoch > 0 || up && x.epoch < b.epoch || x.busy[callConnect]+x.busy[callDisconnect] > 0 {

@@ -83,6 +83,10 @@ func (o *oracle) received(sb *simBlock, msg sputnik.Msg) {
 func (o *oracle) checkMail(t *times) {
 	for _, b := range o.listed() {
 		o.checkRefusals(b, t)
+		_, took := t.finishing[b.name]
+		if toleratedHungAttach && t.abandoned[b.name] && !took || toleratedFullFaults && b.failures(o.endedAt) >= maxFaults {
+			continue
+		}
 		var box sputnik.MailboxStatus
 		for _, s := range o.status.Blocks {
 			if s.Block.Responsibility == b.name {

@@ -133,7 +133,7 @@ func (o *oracle) begin(sb *simBlock, c call, _ string) int {
 	case callRun:
 		o.beginRun(b)
 	case callFinish:
-		o.beginFinish(b, now)
+		o.beginFinish(b)
 	case callMsg, callConnect, callDisconnect:
 		o.beginOther(b, c)
 	}

@@ -1,6 +1,7 @@
 package sputniktest_test
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sputnik-go/sputnik"
@@ -71,7 +72,7 @@ func (o *oracle) beginRun(b *book) {
 	b.running = true
 }
 
-func (o *oracle) beginFinish(b *book, now time.Duration) {
+func (o *oracle) beginFinish(b *book) {
 	switch {
 	case b.finishing:
 		o.offend("G5", "Finish of %s is called twice", b.name)
@@ -87,24 +88,18 @@ func (o *oracle) beginFinish(b *book, now time.Duration) {
 		if before && x.finishing {
 			o.offend("G4", "Finish of %s begins after that of %s", b.name, x.name)
 		}
-		if !before && x != b && x.initialised && x.bp.kind != runContext && !x.finishing && !x.hung(now, o.w.plan.initTimeout) {
+		if !before && x != b && x.initialised && x.bp.kind != runContext && !x.finishing && !x.hung(o.w.plan.initTimeout, len(o.signals) > 1) {
 			o.offend("G4", "Finish of %s begins before that of %s", b.name, x.name)
 		}
 	}
 }
 
-// hung tells whether Init or Attach has overrun its limit, so that the block is abandoned and gets no Finish. A stop
-// in the meantime makes the limit shorter.
-func (b *book) hung(now, limit time.Duration) bool {
-	for _, s := range b.past {
-		if s.call != callInit && s.call != callAttach {
-			continue
-		}
-		if s.end < 0 || s.end-s.begin >= limit {
-			return true
-		}
-	}
-	return false
+// hung tells whether Init or Attach has overrun its limit, so that the block is abandoned and gets no Finish. After
+// a stop the limit is shorter, and none is left after a second signal.
+func (b *book) hung(limit time.Duration, forced bool) bool {
+	return slices.ContainsFunc(b.past, func(s span) bool {
+		return s.call <= callAttach && (s.end < 0 || s.end-s.begin >= limit || forced)
+	})
 }
 
 // beginOther checks OnMsg and the connection callbacks.
@@ -115,7 +110,7 @@ func (o *oracle) beginOther(b *book, c call) {
 		o.offend("G12", "%v of %s begins before the launch", c, b.name)
 	case b.finishing:
 		o.offend("G5", "%v of %s begins after its Finish began", c, b.name)
-	case b.bp.kind == runContext && b.ran && b.ctxEnded:
+	case b.bp.kind == runContext && b.ran && b.ctxEnded && !(toleratedNewsAfterRun && c != callMsg && len(o.signals) > 0):
 		o.offend("G5", "%v of %s, which has no Finish, begins after its Run returned", c, b.name)
 	case o.flown:
 		o.offend("G10", "%v of %s begins after the end", c, b.name)

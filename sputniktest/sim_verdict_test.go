@@ -198,12 +198,10 @@ func (o *oracle) checkVerdict(t *times) {
 	}
 	var wrong []string
 	for _, b := range o.listed() {
-		var failed int
 		for _, s := range b.past {
 			if s.end >= 0 && s.end <= t.over && s.how != returns {
-				failed++
 				wrong = append(wrong, b.name+" "+s.call.String()+" "+s.how)
-				if s.call > callAttach && failed <= 4 && !t.abandoned[b.name] && !o.named(b.name, s.call.String()) {
+				if s.call > callAttach && b.failures(s.end) <= maxFaults && !t.abandoned[b.name] && !o.named(b.name, s.call.String()) {
 					o.offend("G8", "%v of %s %s, but is not in the error: %s", s.call, b.name, s.how, describe(o.verdict))
 				}
 			}
@@ -214,7 +212,7 @@ func (o *oracle) checkVerdict(t *times) {
 	}
 	for name := range t.abandoned {
 		wrong = append(wrong, name+" abandoned")
-		if !o.namedAbandoned(name) {
+		if !o.namedAbandoned(name) && !(toleratedFullFaults && o.full(name)) {
 			o.offend("G7", "%s was abandoned, but is not in the error: %s", name, describe(o.verdict))
 		}
 	}
@@ -239,7 +237,7 @@ func (o *oracle) checkForced(t *times) bool {
 	for _, at := range o.signals {
 		if at = max(at, o.preparedAt); first < 0 {
 			first = at
-		} else if at-first >= 250*time.Millisecond && at < t.finishing[sputnik.DefaultFinisherResponsibility] && forced < 0 {
+		} else if at-first >= 250*time.Millisecond && at <= t.finishing[sputnik.DefaultFinisherResponsibility] && forced < 0 {
 			forced = at
 		}
 	}
@@ -289,4 +287,19 @@ func (o *oracle) checkAbandoned(name string, at time.Duration) {
 			o.offend("G7", "%s is abandoned, but nothing of it was in progress", name)
 		}
 	}
+}
+
+// full tells whether a block has failed so often that its part of the error is full.
+func (o *oracle) full(name string) bool {
+	return slices.ContainsFunc(o.books, func(b *book) bool { return b.name == name && b.failures(o.endedAt) >= maxFaults })
+}
+
+// failures counts them, up to a moment.
+func (b *book) failures(until time.Duration) (n int) {
+	for _, s := range b.past {
+		if s.end >= 0 && s.end <= until && s.how != returns {
+			n++
+		}
+	}
+	return n
 }

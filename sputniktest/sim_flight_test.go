@@ -32,11 +32,18 @@ type world struct {
 	handles   []sputnik.BlockCommunicator
 }
 
+// stuckAfter is real time, for flights of milliseconds.
+const stuckAfter = 40 * time.Second
+
 // fly flies the plan in a bubble of its own.
 func fly(t *testing.T, p *plan) *world {
 	t.Helper()
 	w := &world{plan: p, trace: new(trace), handles: make([]sputnik.BlockCommunicator, len(p.blocks))}
 	w.o = newOracle(w)
+	stuck := time.AfterFunc(stuckAfter, func() {
+		panic(fmt.Sprintf("seed %d stands still in real time: a lock is held by somebody who waits", p.seed))
+	})
+	defer stuck.Stop()
 	func() {
 		defer func() {
 			if r := recover(); r != nil { // the bubble's word for goroutines that are left, or for ever blocked

@@ -71,6 +71,7 @@ type life struct {
 	running     bool
 	ran         bool
 	ctxEnded    bool
+	ctxEndedAt  time.Duration
 	finishing   bool // Finish has begun
 	epoch       int  // the newest connection it was told of
 	linked      int  // the one it was told of last; 0: none
@@ -181,7 +182,8 @@ func (o *oracle) end(sb *simBlock, c call, how string) {
 func (o *oracle) contextEnded(sb *simBlock) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.books[sb.slot].ctxEnded = true
+	b := o.books[sb.slot]
+	b.ctxEnded, b.ctxEndedAt = true, o.w.now()
 }
 
 // idle tells whether no callback is in progress.

@@ -110,7 +110,7 @@ func (o *oracle) beginOther(b *book, c call) {
 		o.offend("G12", "%v of %s begins before the launch", c, b.name)
 	case b.finishing:
 		o.offend("G5", "%v of %s begins after its Finish began", c, b.name)
-	case b.bp.kind == runContext && b.ran && b.ctxEnded && !(toleratedNewsAfterRun && c != callMsg && len(o.signals) > 0):
+	case b.bp.kind == runContext && b.ran && b.ctxEnded && (!toleratedNewsAfterRun || c == callMsg):
 		o.offend("G5", "%v of %s, which has no Finish, begins after its Run returned", c, b.name)
 	case o.flown:
 		o.offend("G10", "%v of %s begins after the end", c, b.name)
@@ -194,6 +194,16 @@ func (o *oracle) read() *times {
 	return t
 }
 
+// runEnd tells when the last Run returned.
+func (b *book) runEnd() (at time.Duration) {
+	for _, s := range b.past {
+		if s.call == callRun {
+			at = s.end
+		}
+	}
+	return at
+}
+
 // checkOrder judges the finish as a whole (G2, G4, G5, G7, G10).
 func (o *oracle) checkOrder(t *times) {
 	want := []string{}
@@ -225,6 +235,8 @@ func (o *oracle) checkOrder(t *times) {
 				o.offend("G5", "%v of %s begins after the block has finished", s.call, b.name)
 			case late && !t.abandoned[b.name]:
 				o.offend("G10", "%v of %s goes on although the block was not abandoned", s.call, b.name)
+			case done && b.bp.kind == runContext && s.call > callRun && b.ctxEnded && b.ctxEndedAt > t.finishing[b.name] && s.begin > b.runEnd():
+				o.offend("G5", "%v of %s, which has no Finish, begins after its Run returned", s.call, b.name)
 			case s.call == callFinish && s.begin < t.finishing[b.name]:
 				o.offend("G5", "Finish of %s before its turn", b.name)
 			}

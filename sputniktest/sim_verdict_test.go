@@ -244,7 +244,7 @@ func (o *oracle) checkForced(t *times) bool {
 	switch is := errors.Is(o.verdict, sputnik.ErrForced); {
 	case forced < 0 && is:
 		o.offend("G9", "forced without a second signal")
-	case forced >= 0 && !is && (t.hurried < 0 || t.hurried > forced):
+	case forced >= 0 && !is && (t.hurried < 0 || t.hurried >= forced):
 		o.offend("G9", "a second signal at %v, but the error is: %s", forced, describe(o.verdict))
 	case is && o.endedAt-max(t.begun, forced) > 2*time.Second+slack:
 		o.offend("G9", "forced at %v, but the end came at %v", forced, o.endedAt)

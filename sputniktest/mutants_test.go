@@ -1,0 +1,91 @@
+package sputniktest_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"text/tabwriter"
+
+	"github.com/stretchr/testify/require"
+)
+
+var mutantsFlag = flag.Bool("mutants", false, "whether TestMutants breaks the library and wants the simulation to notice")
+
+// mutant is one breakage of the library's source: old, which stands exactly once in file, becomes replacement.
+type mutant struct {
+	name, file, old, replacement string
+}
+
+// TestMutants proves that the simulation can fail: it breaks the library in one place, flies up to a
+// thousand seeds, and wants an offence. Nothing is changed on disk, the go command gets an overlay:
+//
+//	go test ./sputniktest -run Mutants -mutants -v
+func TestMutants(t *testing.T) {
+	if !*mutantsFlag {
+		t.Skip("takes minutes: use -mutants")
+	}
+	var table bytes.Buffer
+	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "mutant\tcaught by seed\tas")
+	for _, m := range mutants {
+		t.Run(m.name, func(t *testing.T) {
+			seed, as := m.fly(t)
+			fmt.Fprintf(w, "%s\t%s\t%s\n", m.name, seed, as)
+		})
+	}
+	w.Flush()
+	t.Logf("\n%s", &table)
+}
+
+// fly returns the lowest seed that notices the mutant, and what it says.
+func (m mutant) fly(t *testing.T) (seed, as string) {
+	root, err := filepath.Abs("..")
+	require.NoError(t, err)
+	path := filepath.Join(root, m.file)
+	source, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, 1, strings.Count(string(source), m.old), "the source text of the mutant is not found exactly once in %s", m.file)
+
+	dir := t.TempDir()
+	broken, overlay := filepath.Join(dir, "broken.go"), filepath.Join(dir, "overlay.json")
+	require.NoError(t, os.WriteFile(broken, []byte(strings.Replace(string(source), m.old, m.replacement, 1)), 0o600))
+	replace, err := json.Marshal(map[string]any{"Replace": map[string]string{path: broken}})
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(overlay, replace, 0o600))
+
+	cmd := exec.CommandContext(t.Context(), "go", "test", "-overlay", overlay, "-vet=off", "-timeout=100s", //nolint:gosec // our own arguments
+		"./sputniktest", "-run", "Simulation$", "-seeds", "1000", "-shrink=false")
+	cmd.Dir = root
+	out, err := cmd.CombinedOutput()
+	require.NotContains(t, string(out), "[build failed]", "%s", out)
+	require.Error(t, err, "nobody noticed")
+	seed, as = "?", firstOf(string(out), `(?m)^(panic: .*|fatal error: .*)$`, `(?m)^.*(FAIL|Error).*$`)
+	lowest := 0
+	for _, found := range regexp.MustCompile(`seed (\d+) offends ([^ ]+) at [^ ]+ (.*)`).FindAllStringSubmatch(string(out), -1) {
+		if n, err := strconv.Atoi(found[1]); err == nil && (lowest == 0 || n < lowest) {
+			lowest, seed, as = n, found[1], found[2]+": "+found[3]
+		}
+	}
+	if len(as) > 120 {
+		as = as[:117] + "..."
+	}
+	return seed, as
+}
+
+// firstOf returns the first match of the first expression that matches.
+func firstOf(text string, expressions ...string) string {
+	for _, e := range expressions {
+		if found := regexp.MustCompile(e).FindString(text); found != "" {
+			return found
+		}
+	}
+	return text
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 )
 
@@ -92,7 +93,9 @@ type Block struct {
 	capacity      int // of the mailbox; 0: unbounded
 	overflow      Overflow
 	finishTimeout time.Duration // 0: a share of the process's
-	faults        []error       // misuse of options, reported by Prepare
+	watchdog      time.Duration // 0: the process's
+	restart       RestartPolicy
+	faults        []error // misuse of options, reported by Prepare
 
 	// bind hands the flight to the library's own blocks, before any Init.
 	bind func(u *unit)
@@ -236,7 +239,7 @@ func (b *Block) fault(format string, args ...any) {
 
 // check returns what is missing or contradictory.
 func (b *Block) check(connected bool) []error {
-	faults := b.faults
+	faults := slices.Clone(b.faults)
 	miss := func(bad bool, text string) {
 		if bad {
 			faults = append(faults, errors.New(text))

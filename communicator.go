@@ -1,5 +1,7 @@
 package sputnik
 
+import "github.com/sputnik-go/sputnik/internal/mailbox"
+
 // BlockCommunicator is a block's handle on a block: on itself, as Run and Attach get it, or on another
 // one, as Communicator returns it. All methods may be called from any goroutine, at any time, even after
 // the process has ended.
@@ -25,7 +27,7 @@ func (c *communicator) Communicator(resp string) (BlockCommunicator, bool) {
 	if resp == InitiatorResponsibility {
 		return &control{c.from}, true
 	}
-	to, ok := c.from.in.byResp[resp]
+	to, ok := c.from.in.find(resp)
 	if !ok {
 		return nil, false
 	}
@@ -35,15 +37,38 @@ func (c *communicator) Communicator(resp string) (BlockCommunicator, bool) {
 func (c *communicator) Descriptor() BlockDescriptor { return c.to.desc }
 
 func (c *communicator) Send(msg Msg) bool {
-	if msg == nil || c.to.block.onMsg == nil {
+	if msg == nil || !c.to.shape.receives {
 		c.to.box.Refuse()
 		return false
 	}
-	var quit <-chan struct{} // nil: must not wait, as nobody would make room
-	if c.to.block.overflow == Wait && c.from != c.to && c.from.in.claimed.Load() {
-		quit = c.from.flush.Done()
+	request := c.from.asked.in(msg) // one that is sent on
+	if request != nil {
+		request.hand(c.to)
 	}
-	return c.to.box.Send(msg, quit)
+	// Nobody would make room for a message to itself, nor before the launch.
+	mayWait := c.to.shape.overflow == Wait && c.from != c.to && c.from.in.claimed.Load()
+	accepted, held := c.to.box.Send(msg, mayWait)
+	if held != nil {
+		accepted = c.await(msg, held)
+	}
+	if request != nil && !accepted {
+		request.hand(c.from)
+	}
+	return accepted
+}
+
+// await waits for room in the mailbox.
+func (c *communicator) await(msg Msg, held *mailbox.Waiter) (accepted bool) {
+	w := &call{from: c.from, to: c.to, held: held}
+	c.from.waits.add(w, waitsSide)
+	defer c.from.waits.remove(w, waitsSide)
+	w.inquire()
+	w.locate()
+	var ended <-chan struct{}
+	if request, ok := msg[requestKey].(*call); ok {
+		ended = request.ctx.Done()
+	}
+	return c.to.box.Await(held, c.from.life.Load().flush.Done(), ended)
 }
 
 // control is a block's handle on the initiator. What is sent to it is done at once, on the sender's goroutine.
@@ -54,7 +79,7 @@ const controlKey = "__sputnik"
 
 type (
 	finishRequest struct{}
-	statusQuery   struct{ answer *Status }
+	originQuery   struct{ from *unit }
 )
 
 // FinishMsg returns the message that, sent to the initiator by any block, finishes the process in order,
@@ -82,8 +107,8 @@ func (c *control) Send(msg Msg) bool {
 		}
 		in.stop(&FinishRequestError{By: c.from.desc})
 		return true
-	case statusQuery:
-		*v.answer = in.status()
+	case *originQuery:
+		v.from = c.from
 		return true
 	}
 	return false

@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
+
+	"github.com/sputnik-go/sputnik/internal/worker"
 )
 
 // The connector, started by [WithConnector].
@@ -58,7 +59,7 @@ type connector struct {
 	unit    *unit
 	cf      ConfFactory
 	plugIn  ServerConnector
-	worker  worker
+	worker  worker.Worker
 	pending <-chan error // the outcome of a call that exceeded its limit
 	overdue string       // the name of that call
 	since   time.Time    // when it was made
@@ -83,7 +84,7 @@ func (c *connector) init(cf ConfFactory) error {
 }
 
 func (c *connector) run(ctx context.Context, _ BlockCommunicator) error {
-	defer c.worker.giveUp()
+	defer c.worker.GiveUp()
 	in := c.unit.in
 	select {
 	case <-in.flying: // every Run was started
@@ -154,14 +155,9 @@ func (c *connector) connect(ctx context.Context, attempt *int) (ServerConnection
 	return nil, context.Cause(ctx)
 }
 
-// pause is the backoff after so many failures: exponential, with full jitter.
+// pause is the backoff after so many failures.
 func (c *connector) pause(failures int) time.Duration {
-	cfg := &c.unit.in.cfg
-	ceiling := cfg.interval
-	for i := 1; i < failures && ceiling < cfg.backoffCap; i++ {
-		ceiling *= 2
-	}
-	return rand.N(min(ceiling, cfg.backoffCap)) + 1
+	return backoff(failures, c.unit.in.cfg.interval, c.unit.in.cfg.backoffCap)
 }
 
 // sleep waits before the given attempt and tells whether it is still wanted.
@@ -248,15 +244,15 @@ func (c *connector) call(ctx context.Context, name string, method func(context.C
 	overrun := fmt.Errorf("%s: %w (%v)", name, ErrTimeout, limit)
 	limited, cancel := context.WithTimeoutCause(ctx, limit, overrun)
 	began := time.Now()
-	done := c.worker.run(c.unit.ctx, func() error {
+	done := run(&c.worker, c.unit.life.Load().ctx, func() error {
 		defer cancel()
 		return method(limited)
 	})
-	p := patience{limit: limit, grace: interruptedCall, interrupt: ctx.Done()}
+	p := worker.Patience{Limit: limit, Grace: interruptedCall, Interrupt: ctx.Done()}
 	if ctx.Err() != nil {
-		p.interrupt = nil // the call is part of the finish
+		p.Interrupt = nil // the call is part of the finish
 	}
-	if err, came := p.await(done); came {
+	if err, came := p.Await(done); came {
 		return c.outcome(name, err)
 	}
 	c.pending, c.overdue, c.since = done, name, began
@@ -269,15 +265,15 @@ func (c *connector) call(ctx context.Context, name string, method func(context.C
 // outlast waits for the pending call, however long it takes. Only the finish ends that: the call stays
 // pending, its goroutine is given up, and the returned error names it.
 func (c *connector) outlast(ctx context.Context) error {
-	p := patience{grace: interruptedCall, interrupt: ctx.Done()}
+	p := worker.Patience{Grace: interruptedCall, Interrupt: ctx.Done()}
 	if ctx.Err() != nil {
-		p.abort = ctx.Done() // the finish has waited for it already
+		p.Abort = ctx.Done() // the finish has waited for it already
 	}
-	if err, came := p.await(c.pending); came {
+	if err, came := p.Await(c.pending); came {
 		c.pending = nil
 		return c.outcome(c.overdue, err)
 	}
-	c.worker.giveUp()
+	c.worker.GiveUp()
 	return c.unit.abandoned([]string{c.overdue}, time.Since(c.since))
 }
 
@@ -296,7 +292,11 @@ const newsPatience = 100 * time.Millisecond
 // tell tells every block of a new connection in the order of initialisation, or of its loss (number 0)
 // in reverse (G16).
 func (c *connector) tell(ctx context.Context, number int, conn ServerConnection) {
-	units := c.unit.in.units
+	in := c.unit.in
+	in.mu.Lock() // blocks that come up from now on find it by themselves
+	in.number, in.conn = number, conn
+	units := in.units
+	in.mu.Unlock()
 	late := make(chan struct{})
 	timer := time.AfterFunc(newsPatience, func() { close(late) })
 	defer timer.Stop()
@@ -304,10 +304,11 @@ func (c *connector) tell(ctx context.Context, number int, conn ServerConnection)
 		if number == 0 {
 			u = units[len(units)-1-i]
 		}
-		if u.link == nil {
+		l := u.life.Load().link
+		if l == nil {
 			continue
 		}
-		told := u.link.set(number, conn)
+		told := l.Set(number, conn)
 		if told == nil {
 			continue
 		}

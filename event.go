@@ -94,7 +94,39 @@ type (
 	BlockFinishing struct {
 		At
 		Block  BlockDescriptor
-		Queued int // the message in OnMsg included
+		Queued int   // the message in OnMsg included
+		Cause  error // nil where the process finishes; else a *RemoveRequestError, or the *InitError of a block that was to be added
+	}
+	// BlockRestarting says that a block failed and that a new instance follows (see [WithRestart]), the how manieth within
+	// the window, and after which pause. BlockInitialised and BlockRunning come again.
+	BlockRestarting struct {
+		At
+		Block   BlockDescriptor
+		Err     error
+		Restart int
+		Pause   time.Duration
+	}
+	// CallbackStalled says that a callback runs for longer than the limit of [WithWatchdog], with the stacks of
+	// the block's own goroutines.
+	CallbackStalled struct {
+		At
+		Block    BlockDescriptor
+		Callback string
+		For      time.Duration // so far, at least
+		Stacks   string
+	}
+	// CallbackReturned says that a callback that was stalled has come back.
+	CallbackReturned struct {
+		At
+		Block    BlockDescriptor
+		Callback string
+		Took     time.Duration // about
+	}
+	// WaitCycle says that blocks stand still, as the OnMsg of each waits for the next one, and the last for the first: in
+	// Send to a full mailbox with [Wait], or in [Request]. It lasts until a request's context ends, or the finish comes.
+	WaitCycle struct {
+		At
+		Blocks []BlockDescriptor
 	}
 	// BlockFinished says that all of the block's callbacks have returned.
 	BlockFinished struct {
@@ -154,6 +186,14 @@ type (
 	}
 )
 
+// BlackBox is the record for whoever is woken at night: after a panic, a stuck block, or a finish that was cut short. It
+// comes once a second at most; what happens meanwhile is in the next one, or in one at the end. See [WithBlackBox].
+type BlackBox struct {
+	At
+	Why    string
+	Report string // many lines: the last events, every block, the stacks that matter
+}
+
 // EventsLost says that observers were too slow and that the buffer was full.
 type EventsLost struct {
 	At
@@ -169,6 +209,10 @@ func (BlockRunning) record() (slog.Level, string)     { return slog.LevelDebug, 
 func (BlockFailed) record() (slog.Level, string)      { return slog.LevelError, "block failed" }
 func (BlockFinishing) record() (slog.Level, string)   { return slog.LevelDebug, "block finishing" }
 func (BlockFinished) record() (slog.Level, string)    { return slog.LevelInfo, "block finished" }
+func (BlockRestarting) record() (slog.Level, string)  { return slog.LevelWarn, "block restarting" }
+func (CallbackStalled) record() (slog.Level, string)  { return slog.LevelWarn, "callback stalled" }
+func (CallbackReturned) record() (slog.Level, string) { return slog.LevelInfo, "callback returned" }
+func (WaitCycle) record() (slog.Level, string)        { return slog.LevelError, "blocks wait for each other" }
 func (BlockAbandoned) record() (slog.Level, string)   { return slog.LevelError, "block abandoned" }
 func (MessagesLost) record() (slog.Level, string)     { return slog.LevelWarn, "messages lost" }
 func (Connected) record() (slog.Level, string)        { return slog.LevelInfo, "connected" }
@@ -179,6 +223,7 @@ func (ConnectionLost) record() (slog.Level, string)   { return slog.LevelWarn, "
 func (Disconnected) record() (slog.Level, string)     { return slog.LevelInfo, "disconnected" }
 func (ConnectorStalled) record() (slog.Level, string) { return slog.LevelWarn, "connector stalled" }
 func (ConnectorFaulted) record() (slog.Level, string) { return slog.LevelError, "connector fault" }
+func (BlackBox) record() (slog.Level, string)         { return slog.LevelError, "black box" }
 func (EventsLost) record() (slog.Level, string)       { return slog.LevelWarn, "events lost" }
 
 func (e ReadyChanged) record() (slog.Level, string) {
@@ -260,14 +305,16 @@ const maxEvents = 16_384 // waiting for observers; beyond, events are counted on
 // eventBus delivers events in order, so that no observer holds up the engine.
 type eventBus struct {
 	observers []func(Event)
+	blackBox  blackBox
 	feed      *feed.Feed[Event] // nil without observers
 
 	mu    sync.Mutex
 	fault error // the first panic of an observer
 }
 
-func (b *eventBus) start(observers []func(Event)) {
-	if b.observers = observers; len(observers) > 0 {
+func (b *eventBus) start(in *initiator) {
+	b.observers, b.blackBox.in = in.cfg.observers, in
+	if len(b.observers) > 0 || in.cfg.blackBox != "" {
 		b.feed = feed.New(maxEvents, b.deliver, func(n int) { b.deliver(EventsLost{now(), n}) })
 	}
 }
@@ -282,13 +329,22 @@ func (b *eventBus) deliver(e Event) {
 	case readyMark:
 		e = ReadyChanged{m.At, m.health.ready(), m.health.reason()}
 	}
+	record, due := b.blackBox.note(e)
 	b.tell(e, b.observers)
+	if due {
+		if err := b.blackBox.save(record); err != nil {
+			b.blame(err)
+		}
+		b.tell(record, b.observers)
+	}
 }
 
 func (b *eventBus) tell(e Event, observers []func(Event)) {
 	for i, observe := range observers {
 		guard(func() error { observe(e); return nil }, func(err error) {
-			b.blame(err)
+			if err != nil {
+				b.blame(fmt.Errorf("observer: %w", err))
+			}
 			if isGoexit(err) {
 				b.tell(e, observers[i+1:]) // the goroutine ends, but not before the others know
 			}
@@ -315,8 +371,8 @@ func (readyMark) record() (slog.Level, string) { return slog.LevelDebug, "" }
 func (b *eventBus) blame(err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.fault == nil && err != nil {
-		b.fault = fmt.Errorf("observer: %w", err)
+	if b.fault == nil {
+		b.fault = err
 	}
 }
 

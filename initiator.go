@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/sputnik-go/sputnik/internal/stack"
+	"github.com/sputnik-go/sputnik/internal/worker"
 )
 
 // InitiatorResponsibility finds the initiator by [BlockCommunicator]'s Communicator; it takes [FinishMsg].
@@ -23,107 +27,138 @@ type initiator struct {
 	cfg       config
 	id        string          // tells the goroutines of this flight from those of another
 	base      context.Context // the host's values, not its end
-	units     []*unit         // in the order of initialisation
-	byResp    map[string]*unit
-	connector *connector // nil without
+	byResp    sync.Map        // of *unit
+	connector *connector      // nil without
 	events    eventBus
-	worker    worker // the goroutine of initialisation
+	worker    worker.Worker // the goroutine of initialisation
 
-	stopping chan struct{} // closed by the first stop
-	hurried  chan struct{} // closed when the finish is cut short
-	flying   chan struct{} // closed when every Run was started
-	landed   chan struct{} // closed when err is settled
-	claimed  atomic.Bool   // by the one call that flies, or lands
-	unwatch  func() bool   // ends the watch on the host's context
-	hung     atomic.Int32  // blocks abandoned so far
-	err      error         // what launch returns
+	alive    context.Context // ends with the first stop, which is its cause
+	die      context.CancelCauseFunc
+	stopping <-chan struct{} // alive's end
+	hurried  chan struct{}   // closed when the finish is cut short
+	flying   chan struct{}   // closed when every Run was started
+	landed   chan struct{}   // closed when err is settled
+	gate     chan struct{}   // holds one token, for who changes the list of blocks
+	claimed  atomic.Bool     // by the one call that flies, or lands
+	unwatch  func() bool     // ends the watch on the host's context
+	hung     atomic.Int32    // blocks abandoned so far
+	err      error           // what launch returns
 
 	mu       sync.Mutex
+	units    []*unit // in the order of initialisation; its elements never change
+	left     []*unit // gone, but for goroutines that hang
 	state    State
 	since    time.Time
-	cause    error     // why it stops: the first one (G6)
-	cut      error     // why the finish was cut short
-	deadline time.Time // of the finish
-	ready    bool      // as last told to observers
-	told     bool      // observers were told
+	cause    error            // why it stops: the first one (G6)
+	cut      error            // why the finish was cut short
+	deadline time.Time        // of the finish
+	number   int              // of the current connection, 0: none
+	conn     ServerConnection // the current one
+	down     []downed         // blocks that are being restarted
+	ready    bool             // as last told to observers
+	told     bool             // observers were told
+}
+
+// downed is a block that is being restarted, and why.
+type downed struct {
+	unit *unit
+	why  error
 }
 
 // newInitiator checks the set-up and creates all blocks; the error lists every fault.
 func newInitiator(cfg *config) (*initiator, error) {
 	in := &initiator{
-		cfg:      *cfg,
-		base:     context.WithoutCancel(cfg.ctx),
-		byResp:   make(map[string]*unit),
-		stopping: make(chan struct{}),
-		hurried:  make(chan struct{}),
-		flying:   make(chan struct{}),
-		landed:   make(chan struct{}),
-		state:    StatePreparing,
-		since:    time.Now(),
+		cfg:     *cfg,
+		base:    context.WithoutCancel(cfg.ctx),
+		hurried: make(chan struct{}),
+		flying:  make(chan struct{}),
+		landed:  make(chan struct{}),
+		gate:    make(chan struct{}, 1),
+		state:   StatePreparing,
+		since:   time.Now(),
 	}
+	in.alive, in.die = context.WithCancelCause(in.base)
+	in.stopping = in.alive.Done()
+	in.gate <- struct{}{}
 	in.id = fmt.Sprintf("%p", in)
 	faults := append([]error(nil), cfg.faults...)
 	for i, d := range cfg.descriptors() {
-		factory, err := cfg.factory(d.Name)
-		if err != nil {
+		if _, err := cfg.factory(d.Name); err != nil {
 			continue // among the faults already
 		}
-		b, err := create(&in.worker, factory, cfg.initTimeout)
-		wrong := []error{err}
-		if err == nil {
-			wrong = b.check(cfg.connected)
-			if b.bind != nil && i >= cfg.infrastructure() {
-				wrong = append(wrong, errors.New("it is the library's own, not an application block"))
-			}
-		}
-		for _, err := range wrong {
-			faults = append(faults, fmt.Errorf("block %d (%s): %w", i+1, d, err))
-		}
+		b, wrong := in.create(&in.worker, d, i+1, worker.Patience{Limit: cfg.initTimeout})
+		faults = append(faults, wrong...)
 		if len(faults) > 0 {
 			continue
 		}
 		u := newUnit(in, d, b, i+1)
 		in.units = append(in.units, u)
-		in.byResp[d.Responsibility] = u
-		if b.bind != nil {
-			b.bind(u)
-		}
+		in.byResp.Store(d.Responsibility, u)
 	}
 	if len(faults) > 0 {
-		in.worker.giveUp()
+		in.worker.GiveUp()
 		return nil, &SetupError{Faults: faults}
 	}
 	return in, nil
 }
 
-func create(w *worker, factory BlockFactory, limit time.Duration) (*Block, error) {
-	var b *Block // the factory's until its outcome came
-	err, came := patience{limit: limit}.await(w.run(context.Background(), func() error { b = factory(); return nil }))
-	if !came {
-		err = fmt.Errorf("%w (%v)", ErrTimeout, limit)
-	}
+// create makes a block by its factory, or tells what is wrong with it.
+func (in *initiator) create(w *worker.Worker, d BlockDescriptor, position int, p worker.Patience) (*Block, []error) {
+	factory, err := in.cfg.factory(d.Name)
 	if err != nil {
-		w.giveUp()
-		return nil, fmt.Errorf("factory: %w", err)
+		return nil, []error{err}
 	}
-	if b == nil {
-		return nil, errors.New("the factory returned a nil block")
+	var b *Block // the factory's until its outcome came
+	err, came := p.Await(run(w, context.Background(), func() error { b = factory(); return nil }))
+	if !came {
+		err = fmt.Errorf("%w (%v)", ErrTimeout, p.Limit)
 	}
-	return b, nil
+	var faults []error
+	switch {
+	case err != nil:
+		w.GiveUp()
+		faults = []error{fmt.Errorf("factory: %w", err)}
+	case b == nil:
+		faults = []error{errors.New("the factory returned a nil block")}
+	default:
+		faults = b.check(in.cfg.connected)
+		if b.bind != nil && position > in.cfg.infrastructure() {
+			faults = append(faults, errors.New("it is the library's own, not an application block"))
+		}
+	}
+	for i, err := range faults {
+		faults[i] = fmt.Errorf("block %d (%s): %w", position, d, err)
+	}
+	return b, faults
+}
+
+// blocks lists all blocks there are now.
+func (in *initiator) blocks() []*unit {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.units
+}
+
+func (in *initiator) find(resp string) (*unit, bool) {
+	u, ok := in.byResp.Load(resp)
+	if !ok {
+		return nil, false
+	}
+	return u.(*unit), true //nolint:forcetypeassert // nothing else is stored
 }
 
 // prepare initialises and attaches all blocks, or rolls back (G1, G2).
 func (in *initiator) prepare() error {
 	began := time.Now()
-	in.events.start(in.cfg.observers)
+	in.events.start(in)
 	in.events.emit(ProcessPreparing{now(), len(in.units)})
 	onEnd := func() { in.stop(&ContextError{context.Cause(in.cfg.ctx)}) }
 	in.unwatch = context.AfterFunc(in.cfg.ctx, onEnd)
 	if in.cfg.ctx.Err() != nil {
 		onEnd()
 	}
-	defer in.worker.giveUp()
-	if failed := in.bringUp(); failed != nil {
+	defer in.worker.GiveUp()
+	if failed := in.bringUp(in.alive, &in.worker, in.units); failed != nil {
 		in.stop(failed)
 		in.land(&in.worker, failed)
 		return in.err
@@ -133,68 +168,43 @@ func (in *initiator) prepare() error {
 	return nil
 }
 
-func (in *initiator) bringUp() error {
-	failed := func(u *unit, callback string, err error) error {
-		ie := &InitError{Block: u.desc, Callback: callback, Position: u.position, Of: len(in.units), Err: err}
-		if u.status().State == StateCreated {
-			u.enter(StateFailed)
+// bringUp initialises blocks in order, then attaches them. A stop meanwhile, which is the end of halt, is an error even if the callback
+// in progress succeeds; one that overruns its limit, or a stop by too much, is left behind with its goroutine.
+func (in *initiator) bringUp(halt context.Context, w *worker.Worker, units []*unit) error {
+	p := worker.Patience{Limit: in.cfg.initTimeout, Grace: interruptGrace, Interrupt: halt.Done(), Abort: in.hurried}
+	step := func(u *unit, callback string, call func(w *worker.Worker, p worker.Patience) error) error {
+		cause := context.Cause(halt)
+		if cause != nil {
+			return u.notUp(callback, fmt.Errorf("not called: %w", cause))
 		}
-		u.fault(ie)
-		in.events.emit(BlockFailed{now(), u.desc, ie})
-		return ie
+		err := call(w, p)
+		switch cause = context.Cause(halt); {
+		case cause != nil && err != nil:
+			return u.notUp(callback, fmt.Errorf("%w, then: %w", cause, err))
+		case cause != nil:
+			return u.notUp(callback, cause)
+		case err != nil:
+			return u.notUp(callback, err)
+		}
+		return nil
 	}
-	for _, u := range in.units {
-		began := time.Now()
-		succeeded, err := in.step(u, "Init", func() error { return u.block.init(ConfFor(in.cfg.confFactory, u.desc)) })
-		if succeeded {
-			u.enter(StateInitialised)
-			in.events.emit(BlockInitialised{now(), u.desc, time.Since(began)})
-		}
-		if err != nil {
-			return failed(u, "Init", err)
+	for _, u := range units {
+		if err := step(u, "Init", u.life.Load().init); err != nil {
+			return err
 		}
 	}
-	for _, u := range in.units {
-		if u.block.attach == nil {
-			continue
-		}
-		if _, err := in.step(u, "Attach", func() error { u.block.attach(&communicator{u, u}); return nil }); err != nil {
-			return failed(u, "Attach", err)
+	for _, u := range units {
+		if err := step(u, "Attach", u.life.Load().attach); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// step runs one callback on the goroutine of initialisation. A stop meanwhile is an error even if the callback
-// succeeded; one that overruns its limit, or a stop by too much, is left behind with its goroutine.
-func (in *initiator) step(u *unit, callback string, fn func() error) (succeeded bool, err error) {
-	if cause := in.why(); cause != nil {
-		return false, fmt.Errorf("not called: %w", cause)
-	}
-	began := time.Now()
-	p := patience{in.cfg.initTimeout, interruptGrace, in.stopping, in.hurried}
-	err, came := p.await(in.worker.run(u.ctx, fn))
-	if came {
-		if cause := in.why(); cause != nil && err != nil {
-			return false, fmt.Errorf("%w, then: %w", cause, err)
-		} else if cause != nil {
-			return true, cause
-		}
-		return err == nil, err
-	}
-	in.worker.giveUp()
-	hung := u.abandoned([]string{callback}, time.Since(began))
-	u.leave(hung)
-	if cause := in.why(); cause != nil {
-		return false, fmt.Errorf("%w, then: %w", cause, hung)
-	}
-	return false, hung
-}
-
 // launch is the flight. It does not return before everything is finished or abandoned.
 func (in *initiator) launch() error {
 	if !in.claimed.CompareAndSwap(false, true) {
-		if !isClosed(in.landed) && inCallback() {
+		if !isClosed(in.landed) && stack.Inside(guard) {
 			return ErrLaunched
 		}
 		<-in.landed
@@ -204,13 +214,11 @@ func (in *initiator) launch() error {
 		in.landUnlaunched()
 		return in.err
 	}
-	begun := make(chan struct{})
 	for _, u := range in.units {
-		u.start(func() { begun <- struct{}{} })
-		<-begun
+		u.life.Load().start()
 	}
 	for _, u := range in.units { // every Run was started: now messages may come (G12), and then the connection (G16)
-		u.box.Open()
+		u.life.Load().open()
 	}
 	in.enter(StateRunning)
 	in.events.emit(ProcessRunning{now()})
@@ -218,7 +226,7 @@ func (in *initiator) launch() error {
 	in.refreshReady()
 	in.mu.Unlock()
 	close(in.flying)
-	<-in.stopping
+	in.watch()
 	in.land(nil, nil)
 	return in.err
 }
@@ -227,7 +235,7 @@ func (in *initiator) shootDown() {
 	in.stop(ErrShootDown)
 	switch {
 	case !in.claimed.CompareAndSwap(false, true):
-	case inCallback():
+	case stack.Inside(guard):
 		go in.landUnlaunched() // the callback may be an observer's, which landing waits for
 	default:
 		in.landUnlaunched()
@@ -235,7 +243,7 @@ func (in *initiator) shootDown() {
 }
 
 func (in *initiator) landUnlaunched() {
-	defer in.worker.giveUp()
+	defer in.worker.GiveUp()
 	in.land(&in.worker, nil)
 }
 
@@ -249,7 +257,7 @@ func (in *initiator) stop(cause error) {
 	}
 	in.cause = cause
 	in.refreshReady()
-	close(in.stopping)
+	in.die(cause)
 }
 
 // why returns the cause of the stop, nil before.
@@ -263,6 +271,17 @@ func (in *initiator) enter(s State) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.state, in.since = s, time.Now()
+}
+
+// setDown notes that a block is being restarted, and why; nil says that it is no longer.
+func (in *initiator) setDown(u *unit, why error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.down = slices.DeleteFunc(in.down, func(d downed) bool { return d.unit == u })
+	if why != nil {
+		in.down = append(in.down, downed{u, why})
+	}
+	in.refreshReady()
 }
 
 // refreshReady tells observers when readiness turns. Called with the lock held.
@@ -281,12 +300,16 @@ type health struct {
 	cause      error
 	connected  bool
 	connection ConnectionStatus
+	down       downed
 }
 
 // health takes a snapshot. Called with the lock held; the words for it are found without, because
 // they ask errors that are not ours.
 func (in *initiator) health() health {
 	h := health{state: in.state, cause: in.cause, connected: true}
+	if len(in.down) > 0 {
+		h.down = in.down[0]
+	}
 	if in.connector != nil {
 		h.connection = in.connector.status
 		h.connected = h.connection.State == StateConnected
@@ -294,7 +317,9 @@ func (in *initiator) health() health {
 	return h
 }
 
-func (h health) ready() bool { return h.cause == nil && h.state == StateRunning && h.connected }
+func (h health) ready() bool {
+	return h.cause == nil && h.state == StateRunning && h.connected && h.down.unit == nil
+}
 
 // reason says in one sentence why not ready.
 func (h health) reason() string {
@@ -309,6 +334,8 @@ func (h health) reason() string {
 		return "the blocks are being initialised"
 	case h.state != StateRunning:
 		return "not launched yet"
+	case h.down.unit != nil:
+		return fmt.Sprintf("block %s is being restarted: %v", h.down.unit.desc, h.down.why)
 	}
 	c := h.connection
 	why := "no connection to the server"
@@ -330,11 +357,13 @@ func (in *initiator) status() Status {
 		State: h.state, Since: in.since, Cause: h.cause, Connection: h.connection,
 		Live: h.state != StateFinished, Ready: h.ready(),
 	}
+	units := in.units
 	in.mu.Unlock()
 	s.Reason = h.reason()
-	s.Blocks = make([]BlockStatus, len(in.units))
-	for i, u := range in.units {
+	s.Blocks = make([]BlockStatus, len(units))
+	for i, u := range units {
 		s.Blocks[i] = u.status()
 	}
+	s.WaitCycles = waitCycles(units)
 	return s
 }

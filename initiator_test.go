@@ -94,7 +94,7 @@ func TestG1ReportsAllFaultsBeforeAnyInit(t *testing.T) {
 			`block 13 ("initiator" (good)): reserved responsibility`,
 			`block 14 ("finisher" (good)): responsibility is taken by block 1`,
 			`block 15 ("connector" (good)): reserved responsibility`,
-			`block 16 ("good"): empty responsibility`,
+			`block 16 ("" (good)): empty responsibility`,
 			`block 17 ("noname" ()): empty name`,
 			`block 6 ("nil"): the factory returned a nil block`,
 			`block 7 ("nothing"): no Init callback: use WithInit`,

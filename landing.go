@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/sputnik-go/sputnik/internal/stack"
+	"github.com/sputnik-go/sputnik/internal/worker"
 )
 
 const (
@@ -20,7 +23,7 @@ const (
 
 // land finishes all blocks in strictly reverse order (G4) and settles what launch returns, or, with the
 // failure of an Init, what Prepare returns. w is the goroutine of initialisation where no Run was started.
-func (in *initiator) land(w *worker, failure error) {
+func (in *initiator) land(w *worker.Worker, failure error) {
 	defer close(in.landed)
 	began := time.Now()
 	cause := in.why()
@@ -38,8 +41,13 @@ func (in *initiator) land(w *worker, failure error) {
 	if w == nil && in.cfg.finishDelay > 0 {
 		await(in.hurried, began.Add(in.cfg.finishDelay), nil)
 	}
-	for _, u := range slices.Backward(in.units) {
-		in.finish(u, w)
+	// Whoever is adding or removing a block is waited for; the token stays here.
+	if !await(in.gate, began.Add(in.cfg.finishTimeout/2), in.hurried) {
+		in.hurry(false)
+		<-in.gate
+	}
+	for _, u := range slices.Backward(in.blocks()) {
+		in.finish(u, w, nil)
 	}
 	in.unwatch()
 
@@ -52,75 +60,55 @@ func (in *initiator) land(w *worker, failure error) {
 }
 
 // finish finishes one block: closes and empties its mailbox, ends its context, calls Finish, awaits Run and all
-// other callbacks (G5). A block that doesn't come back in time is abandoned (G7).
-func (in *initiator) finish(u *unit, w *worker) {
+// other callbacks (G5). A block that doesn't come back in time is abandoned (G7). why tells that it isn't the process that ends.
+func (in *initiator) finish(u *unit, w *worker.Worker, why error) {
 	if w != nil && u.status().State != StateInitialised {
 		return // its Init failed, or was never called (G2)
 	}
 	began := time.Now()
 	share := in.share(u)
-	tail := min(share/4, maxTail)
-	soft := began.Add(share - tail)
-	u.enter(StateFinishing)
-	in.events.emit(BlockFinishing{now(), u.desc, u.box.Stats().Depth})
-
+	u.endRestart(began.Add(share / 2))
+	l := u.life.Load()
+	if !l.down {
+		u.enter(StateFinishing)
+	}
+	in.events.emit(BlockFinishing{now(), u.desc, u.box.Stats().Depth, why})
+	if why == nil {
+		why = in.why()
+	}
 	drained := u.box.Close()
-	if !await(drained, began.Add(share/4*3), in.hurried) {
-		u.box.CallOff()
-	}
-	u.cancel(in.why())
-	if w == nil && u.block.finish == nil {
-		await(u.ran, soft, in.hurried) // it may flush, and hears of the connection until it is through
-	}
-	callbacks := []callback{{"OnMsg", drained}}
-	if u.link != nil {
-		callbacks = append(callbacks, callback{"OnServerConnect or OnServerDisconnect", u.link.close()})
-	}
-	if u.block.finish != nil {
-		callbacks = append(callbacks, callback{"Finish", u.finish(w)})
-	}
-	if w == nil {
-		callbacks = append(callbacks, callback{"Run", u.ran})
-	}
-	stuck := awaitAll(callbacks, soft, in.hurried)
-	u.release() // before the time is up: a callback may hang in a Send that waits
-	if len(stuck) > 0 {
-		if isClosed(in.hurried) {
-			tail = min(share, in.share(u))
+	var stuck []string
+	if l.down {
+		l.release()
+	} else {
+		if !await(drained, began.Add(share/4*3), in.hurried) {
+			u.box.CallOff()
 		}
-		stuck = awaitAll(callbacks, time.Now().Add(tail), nil)
+		stuck = l.end(w, why, drained, began, share, l.release)
 	}
 	u.settle(stuck, time.Since(began))
 	if w != nil && len(stuck) > 0 {
-		w.giveUp()
+		w.GiveUp()
 	}
 }
 
-// finish calls the block's Finish: on the goroutine of initialisation, or on one of its own. The returned channel is
-// closed when it is through.
-func (u *unit) finish(w *worker) <-chan struct{} {
-	done := make(chan struct{})
-	call := func() {
-		guard(func() error { u.block.finish(w != nil); return nil }, func(err error) {
-			if err != nil {
-				u.fail("Finish", err)
-			}
-			close(done)
-		})
+// endRestart lets no further restart begin, and one in progress come to its end until then.
+func (u *unit) endRestart(until time.Time) {
+	u.mu.Lock()
+	if !isClosed(u.ending) {
+		close(u.ending)
 	}
-	if w != nil {
-		w.run(u.ctx, func() error { call(); return nil })
-	} else {
-		go func() {
-			u.label()
-			call()
-		}()
+	keeper := u.keeper
+	u.mu.Unlock()
+	if keeper != nil && !await(keeper, until, u.in.hurried) {
+		close(u.lost)
+		<-keeper
 	}
-	return done
 }
 
 // settle closes the block's books.
 func (u *unit) settle(stuck []string, took time.Duration) {
+	u.asked.end(nil)
 	box := u.box.Settle()
 	if left := box.Dead - u.box.Dropped(); left > 0 {
 		u.fault(&UnhandledError{u.desc, left})
@@ -148,37 +136,46 @@ func (u *unit) leave(err *AbandonedError) {
 }
 
 func (u *unit) abandoned(callbacks []string, after time.Duration) *AbandonedError {
-	err := &AbandonedError{Block: u.desc, Callbacks: callbacks, After: after, Stacks: "(not taken: too many blocks hang)"}
-	if u.in.hung.Add(1) <= maxStacks {
-		err.Stacks = stacks(u.in.id, u.desc.Responsibility)
+	return &AbandonedError{Block: u.desc, Callbacks: callbacks, After: after, Stacks: u.stacks()}
+}
+
+// stacks returns those of the block's own goroutines, as one that hangs.
+func (u *unit) stacks() string {
+	if u.in.hung.Add(1) > maxStacks {
+		return "(not taken: too many blocks hang)"
 	}
-	return err
+	return stack.Of(u.in.id, u.desc.Responsibility)
 }
 
 // share is a block's own limit, or half of what is left, so that those that follow always get something; the
 // last of the application gets more, as only the connector and the finisher follow.
 func (in *initiator) share(u *unit) time.Duration {
-	left := in.left()
+	left := in.timeLeft()
 	if left <= 0 {
 		in.hurry(false)
-		left = in.left()
+		left = in.timeLeft()
 	}
 	share := left / 2
-	switch {
-	case u.block.finishTimeout > 0:
-		share = min(u.block.finishTimeout, left)
-	case u.position == in.cfg.infrastructure()+1: // the last of the application
+	units, limit := in.blocks(), u.life.Load().block.finishTimeout
+	switch first := in.cfg.infrastructure(); {
+	case limit > 0:
+		share = min(limit, left)
+	case len(units) > first && u == units[first]: // the last of the application
 		share = left - min(left/4, lastReserve)
-	case u.position == 1: // the last one
+	case u == units[0]: // the last one
 		share = left
 	}
 	// A little, even when all is used up; but not so much that thousands of blocks that hang add up.
-	return max(share, min(time.Millisecond, hurryGrace/time.Duration(len(in.units))))
+	return max(share, min(time.Millisecond, hurryGrace/time.Duration(len(units))))
 }
 
-func (in *initiator) left() time.Duration {
+// timeLeft is what the finish has left; all of its time before it began.
+func (in *initiator) timeLeft() time.Duration {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	if in.deadline.IsZero() {
+		return in.cfg.finishTimeout
+	}
 	return time.Until(in.deadline)
 }
 
@@ -229,12 +226,13 @@ func (in *initiator) hurry(forced bool) {
 		in.deadline = end
 	}
 	close(in.hurried)
-	cause := in.cause
+	cause, units := in.cause, in.units
 	in.mu.Unlock()
 	in.events.emit(ProcessHurried{now(), forced})
-	for _, u := range in.units[in.cfg.infrastructure():] {
-		u.release()
-		u.cancel(cause)
+	for _, u := range units[in.cfg.infrastructure():] {
+		l := u.life.Load()
+		l.release()
+		l.cancel(cause)
 	}
 }
 
@@ -245,8 +243,9 @@ func (in *initiator) verdict(cause, failure error, more ...error) error {
 	if in.cut != nil {
 		faults = append(faults, in.cut)
 	}
+	units := slices.Concat(in.units, in.left)
 	in.mu.Unlock()
-	for _, u := range slices.Backward(in.units) {
+	for _, u := range slices.Backward(units) {
 		u.mu.Lock()
 		for _, f := range u.faults {
 			if f != failure && f != cause { //nolint:errorlint // this very one
@@ -256,13 +255,16 @@ func (in *initiator) verdict(cause, failure error, more ...error) error {
 		u.mu.Unlock()
 	}
 	faults = append(faults, more...)
-	_, early := failure.(*InitError)   //nolint:errorlint // a context's cause may wrap that of another flight
-	_, failed := failure.(*BlockError) //nolint:errorlint // likewise
-	switch {
-	case len(faults) > 0 || failed:
+	switch failure.(type) { //nolint:errorlint // a context's cause may wrap that of another flight
+	case *BlockError, *RestartError:
 		return &FlightError{Cause: failure, Faults: faults}
-	case early:
-		return failure
+	case *InitError:
+		if len(faults) == 0 {
+			return failure
+		}
+	}
+	if len(faults) > 0 {
+		return &FlightError{Cause: failure, Faults: faults}
 	}
 	return nil
 }

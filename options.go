@@ -41,6 +41,8 @@ type config struct {
 	finishDelay    time.Duration
 	connectTimeout time.Duration
 	backoffCap     time.Duration
+	watchdog       time.Duration
+	blackBox       string // a file; empty: none
 
 	faults []error
 }
@@ -195,24 +197,36 @@ func (c *config) check() {
 	if c.finishDelay >= c.finishTimeout {
 		c.fault("WithFinishDelay: %v: must be shorter than the finish limit %v", c.finishDelay, c.finishTimeout)
 	}
-	taken := map[string]int{InitiatorResponsibility: 0, DefaultConnectorResponsibility: 0}
+	taken := make(map[string]int)
 	for i, d := range c.descriptors() {
-		own := c.connected && i == 1
-		switch first, dup := taken[d.Responsibility]; {
-		case own:
-		case d.Responsibility == "":
-			c.fault("block %d (%q): empty responsibility", i+1, d.Name)
-		case dup && first == 0:
-			c.fault("block %d (%s): reserved responsibility", i+1, d)
-		case dup:
-			c.fault("block %d (%s): responsibility is taken by block %d", i+1, d, first)
-		default:
+		if c.connected && i == 1 {
+			continue
+		}
+		c.faults = append(c.faults, c.vet(d, i+1, func(resp string) (int, bool) { n, ok := taken[resp]; return n, ok })...)
+		if _, dup := taken[d.Responsibility]; !dup {
 			taken[d.Responsibility] = i + 1
 		}
-		if _, err := c.factory(d.Name); err != nil {
-			c.faults = append(c.faults, fmt.Errorf("block %d (%s): %w", i+1, d, err))
-		}
 	}
+}
+
+// vet says what is wrong with a descriptor; taken tells which position has a responsibility.
+func (c *config) vet(d BlockDescriptor, position int, taken func(resp string) (int, bool)) (faults []error) {
+	wrong := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf("block %d (%s): %w", position, d, fmt.Errorf(format, args...)))
+	}
+	first, dup := taken(d.Responsibility)
+	switch {
+	case d.Responsibility == "":
+		wrong("empty responsibility")
+	case d.Responsibility == InitiatorResponsibility, d.Responsibility == DefaultConnectorResponsibility:
+		wrong("reserved responsibility")
+	case dup:
+		wrong("responsibility is taken by block %d", first)
+	}
+	if _, err := c.factory(d.Name); err != nil {
+		wrong("%w", err)
+	}
+	return faults
 }
 
 // descriptors lists all blocks in the order of initialisation (G1).

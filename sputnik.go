@@ -37,6 +37,7 @@ func NewSputnik(opts ...SputnikOption) (*Sputnik, error) {
 			finishTimeout:  DefaultFinishTimeout,
 			connectTimeout: DefaultConnectTimeout,
 			backoffCap:     DefaultBackoffCap,
+			watchdog:       DefaultWatchdog,
 		},
 		flight: new(atomic.Pointer[initiator]),
 	}

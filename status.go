@@ -6,7 +6,7 @@ import "time"
 type State string
 
 // The states of a process: new, preparing, prepared, running, finishing, finished.
-// The states of a block: created, initialised, running, failed, finishing, and finished or abandoned.
+// The states of a block: created, initialised, running, restarting, failed, finishing, and finished or abandoned.
 const (
 	StateNew         State = "new" // Prepare was not called
 	StatePreparing   State = "preparing"
@@ -14,6 +14,7 @@ const (
 	StateCreated     State = "created"
 	StateInitialised State = "initialised"
 	StateRunning     State = "running"
+	StateRestarting  State = "restarting"
 	StateFailed      State = "failed"
 	StateFinishing   State = "finishing"
 	StateFinished    State = "finished"
@@ -39,8 +40,9 @@ type Status struct {
 	// Reason says in one sentence why the process is not ready; empty when it is.
 	Reason string
 
-	Blocks     []BlockStatus    // in the order of initialisation
-	Connection ConnectionStatus // zero where there is no connector
+	Blocks     []BlockStatus       // in the order of initialisation
+	Connection ConnectionStatus    // zero where there is no connector
+	WaitCycles [][]BlockDescriptor // that stand still, as the OnMsg of each waits for the next; see [WaitCycle]
 }
 
 // BlockStatus is a snapshot of one block.
@@ -49,7 +51,10 @@ type BlockStatus struct {
 	State     State
 	Since     time.Time // when State was entered
 	Mailbox   MailboxStatus
-	LastError error
+	LastError error  // also one that a restart has cured
+	Restarts  int    // so far; see [WithRestart]
+	Stalled   string // the callback that runs for longer than the watchdog's limit; see [WithWatchdog]
+	WaitsFor  string // the block that it waits for, in Send or Request
 }
 
 // ConnectionStatus is a snapshot of the connection to the server.
@@ -64,14 +69,11 @@ type ConnectionStatus struct {
 // StatusOf returns a snapshot of the process that a communicator belongs to, and false where there
 // is none behind it (a mock). It never blocks and may be called from anywhere.
 func StatusOf(bc BlockCommunicator) (Status, bool) {
-	initiator, ok := bc.Communicator(InitiatorResponsibility)
-	if !ok {
+	from := origin(bc)
+	if from == nil {
 		return Status{}, false
 	}
-	var s Status
-	q := statusQuery{answer: &s}
-	initiator.Send(Msg{controlKey: q})
-	return s, s.State != ""
+	return from.in.status(), true
 }
 
 // Status returns a snapshot of the process that this Sputnik was last prepared for.

@@ -45,104 +45,117 @@ type Box struct {
 	capacity int
 	overflow Overflow
 	consume  func(first Msg) // body of the consumer goroutine
-	lost     func()
+	lost     func(m Msg)
 	wake     chan Msg    // 1 slot; nil means: look around
-	off      atomic.Bool // called off: the consumer stops before the next message
+	off      atomic.Bool // paused or called off: the consumer stops before the next message
 	news     atomic.Bool // something other than messages waits for the consumer
 
 	_ cacheLine // what follows is written by senders
 
-	mu       sync.Mutex
-	opened   bool // Run was started
-	closed   bool // nothing more is accepted
-	running  bool // a consumer goroutine exists
-	parked   bool // and waits on wake
-	chain    fifo.Queue[Msg]
-	waiters  []*waiter     // senders held by Wait, in order
-	drained  chan struct{} // made by Close; closed when the consumer is gone, or was never needed
-	final    *Stats
-	accepted uint64
-	rejected uint64
-	dropped  uint64 // by DropOldest
-	high     int
+	mu        sync.Mutex
+	opened    bool // Run was started, and there is no pause
+	closed    bool // nothing more is accepted
+	calledOff bool // nothing more is handled
+	running   bool // a consumer goroutine exists
+	parked    bool // and waits on wake
+	chain     fifo.Queue[Msg]
+	waiters   []*Waiter     // senders held by Wait, in order
+	drained   chan struct{} // made by Close; closed when the consumer is gone for good, or was never needed
+	paused    chan struct{} // made by Pause; closed when the consumer is gone
+	final     *Stats
+	accepted  uint64
+	rejected  uint64
+	dropped   uint64 // by DropOldest
+	high      int
 
 	_ cacheLine // what follows is written by the consumer
 
 	handled atomic.Uint64 // OnMsg came back, one way or another
 	batch   fifo.Queue[Msg]
+	back    Msg // given back by Unget
 }
 
 // cacheLine keeps apart what different cores write.
 type cacheLine [64]byte
 
-type waiter struct {
+// Waiter is a sender that Wait holds.
+type Waiter struct {
 	msg   Msg
 	taken chan bool // 1 slot: true when msg was accepted
 }
 
+// Pending tells that the sender is still held.
+func (w *Waiter) Pending() bool { return len(w.taken) == 0 }
+
 // Init makes a box usable. A capacity of 0 is unbounded. consume is the body of the consumer goroutine: it handles first,
-// if that isn't nil, and then what Next returns. lost is told of each message that DropOldest drops.
-func (b *Box) Init(capacity int, overflow Overflow, consume func(first Msg), lost func()) {
+// if that isn't nil, and then what Next returns. lost gets each message that DropOldest drops.
+func (b *Box) Init(capacity int, overflow Overflow, consume func(first Msg), lost func(m Msg)) {
 	b.capacity, b.overflow, b.consume, b.lost = capacity, overflow, consume, lost
 	b.wake = make(chan Msg, 1)
 }
 
-// Send hands m over and tells whether it was accepted. quit ends the waiting of the overflow policy
-// Wait; a nil quit means that the sender must not wait.
-func (b *Box) Send(m Msg, quit <-chan struct{}) bool {
+// Send hands m over and tells whether it was accepted. Where the overflow policy is Wait, the box is full, and
+// the sender may wait, it returns a Waiter instead, which is to be given to Await.
+func (b *Box) Send(m Msg, mayWait bool) (accepted bool, held *Waiter) {
 	b.mu.Lock()
 	switch {
 	case b.closed:
 		b.rejected++
 		b.mu.Unlock()
-		return false
+		return false, nil
 	case b.parked || b.opened && !b.running:
 		b.accepted++
 		b.high = max(b.high, 1)
 		b.pass(m)
 		b.mu.Unlock()
-		return true
+		return true, nil
 	case b.capacity > 0 && b.chain.Len() >= b.capacity:
-		return b.sendToFull(m, quit) // unlocks
+		return b.sendToFull(m, mayWait) // unlocks
 	}
 	b.push(m)
 	b.mu.Unlock()
-	return true
+	return true, nil
 }
 
 // sendToFull applies the overflow policy. It is called with the lock held, and releases it.
-func (b *Box) sendToFull(m Msg, quit <-chan struct{}) bool {
+func (b *Box) sendToFull(m Msg, mayWait bool) (accepted bool, held *Waiter) {
 	switch {
 	case b.overflow == Reject:
 		b.rejected++
 		b.mu.Unlock()
-		return false
+		return false, nil
 	case b.overflow == DropOldest:
-		b.chain.Pop()
+		oldest := b.chain.Pop()
 		b.dropped++
 		b.push(m)
 		b.mu.Unlock()
-		b.lost()
-		return true
-	case quit == nil:
+		b.lost(oldest)
+		return true, nil
+	case !mayWait:
 		b.push(m)
 		b.mu.Unlock()
-		return true
+		return true, nil
 	}
-	w := &waiter{msg: m, taken: make(chan bool, 1)}
+	w := &Waiter{msg: m, taken: make(chan bool, 1)}
 	b.waiters = append(b.waiters, w)
 	b.mu.Unlock()
+	return false, w
+}
 
+// Await waits until the message of a Waiter is accepted, or until the box is closed or one of the two channels is.
+func (b *Box) Await(w *Waiter, quit, gone <-chan struct{}) (accepted bool) {
 	select {
 	case ok := <-w.taken:
 		return ok
 	case <-quit:
+	case <-gone:
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if i := slices.Index(b.waiters, w); i >= 0 {
 		b.waiters = slices.Delete(b.waiters, i, i+1)
 		b.rejected++
+		w.taken <- false
 		return false
 	}
 	return <-w.taken // decided before the lock was ours
@@ -210,10 +223,27 @@ func (b *Box) retire() bool {
 		return true
 	}
 	b.running = false
-	if b.drained != nil && !isClosed(b.drained) {
+	b.tellGone()
+	return false
+}
+
+// tellGone tells those that wait for the consumer's end. Called with the lock held, and without a consumer.
+func (b *Box) tellGone() {
+	if b.paused != nil && !isClosed(b.paused) {
+		close(b.paused)
+	}
+	if b.drained != nil && (b.opened || b.calledOff || b.queued() == 0) && !isClosed(b.drained) {
 		close(b.drained)
 	}
-	return false
+}
+
+// queued counts what waits. Called with the lock held, and without a consumer.
+func (b *Box) queued() int {
+	n := b.chain.Len() + b.batch.Len()
+	if b.back != nil {
+		n++
+	}
+	return n
 }
 
 // admit gives the room just made to the sender that waits longest. Called with the lock held.
@@ -253,13 +283,40 @@ func (b *Box) pass(m Msg) {
 	}
 }
 
-// Open lets the consumer work.
+// Open lets the consumer work, at the beginning and after a pause, whose end has been awaited.
 func (b *Box) Open() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.opened = true
-	if b.chain.Len() > 0 || b.news.Load() {
-		b.pass(nil) // under the same lock: a new message must not come before those that wait
+	b.opened, b.paused = true, nil
+	b.off.Store(b.calledOff)
+	m := b.back
+	b.back = nil
+	if b.running || m == nil && b.queued() == 0 && !b.news.Load() {
+		return
+	}
+	b.pass(m) // under the same lock: a new message must not come before those that wait
+}
+
+// Pause makes the consumer stop before the next message. What is queued stays, and more is accepted. The returned channel is
+// closed when the consumer is gone.
+func (b *Box) Pause() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.paused == nil {
+		b.opened, b.paused = false, make(chan struct{})
+		b.off.Store(true)
+	}
+	b.stir()
+	return b.paused
+}
+
+// stir makes a parked consumer look around, and says so where there is no consumer. Called with the lock held.
+func (b *Box) stir() {
+	switch {
+	case b.parked:
+		b.pass(nil)
+	case !b.running:
+		b.tellGone()
 	}
 }
 
@@ -278,26 +335,39 @@ func (b *Box) Close() <-chan struct{} {
 		w.taken <- false
 	}
 	b.waiters = nil
-	if !b.running {
+	if !b.opened && b.paused == nil {
 		close(b.drained)
 	} else {
-		b.pass(nil)
+		b.stir()
 	}
 	return b.drained
 }
 
-// CallOff makes the consumer stop before the next message.
+// CallOff makes the consumer stop before the next message, for good.
 func (b *Box) CallOff() {
-	b.off.Store(true)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.parked {
-		b.pass(nil)
-	}
+	b.calledOff = true
+	b.off.Store(true)
+	b.stir()
 }
 
-// CalledOff tells the consumer that it must not handle what it has.
-func (b *Box) CalledOff() bool { return b.off.Load() }
+// Off tells the consumer that it must not handle what it has: see Unget.
+func (b *Box) Off() bool { return b.off.Load() }
+
+// Unget takes back a message that the consumer must not handle; it comes first after the pause.
+func (b *Box) Unget(m Msg) {
+	b.mu.Lock()
+	b.back = m
+	b.mu.Unlock()
+}
+
+// Closed tells that nothing more is accepted.
+func (b *Box) Closed() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.closed
+}
 
 // Settle ends the accounting: what was accepted and not handled by now is dead.
 func (b *Box) Settle() Stats {
@@ -309,7 +379,7 @@ func (b *Box) Settle() Stats {
 		s.Dead = s.Accepted - s.Handled
 		s.Depth = 0
 		b.final = &s
-		b.chain = fifo.Queue[Msg]{} // the dead are not kept
+		b.chain, b.back = fifo.Queue[Msg]{}, nil // the dead are not kept
 	}
 	return *b.final
 }
@@ -357,4 +427,11 @@ func isClosed(ch <-chan struct{}) bool {
 	default:
 		return false
 	}
+}
+
+// Busy tells whether the consumer is at work, and how many messages it has handled before.
+func (b *Box) Busy() (handled uint64, busy bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.handled.Load(), b.running && !b.parked
 }

@@ -13,6 +13,15 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// send waits for room until quit is closed.
+func send(b *Box, m Msg, quit <-chan struct{}) bool {
+	accepted, held := b.Send(m, true)
+	if held != nil {
+		return b.Await(held, quit, nil)
+	}
+	return accepted
+}
+
 // model is what a box should be: a plain slice, and a consumer that takes one message each time it is let.
 type model struct {
 	capacity int
@@ -76,7 +85,7 @@ func TestABoxIsASlice(t *testing.T) {
 					<-gate
 					b.Handled()
 				}
-			}, func() {})
+			}, func(Msg) {})
 			early := r.IntN(3) // so many are sent before the box is open
 			opened := false
 			for n := range 60 {
@@ -88,7 +97,7 @@ func TestABoxIsASlice(t *testing.T) {
 				}
 				switch op := r.IntN(10); {
 				case op < 6:
-					go b.Send(Msg{"n": n}, make(chan struct{}))
+					go send(&b, Msg{"n": n}, nil)
 					synctest.Wait()
 					if opened {
 						m.send(n)
@@ -154,14 +163,14 @@ func TestSendersAgainstClose(t *testing.T) {
 					handled.Add(1)
 					b.Handled()
 				}
-			}, func() { dropped.Add(1) })
+			}, func(Msg) { dropped.Add(1) })
 			b.Open()
 			var senders sync.WaitGroup
 			quit := make(chan struct{})
 			for sender := range next {
 				senders.Go(func() {
 					for n := range 30 {
-						if b.Send(Msg{"sender": sender, "n": n}, quit) {
+						if send(&b, Msg{"sender": sender, "n": n}, quit) {
 							accepted.Add(1)
 						} else {
 							rejected.Add(1)
@@ -199,7 +208,7 @@ func TestCallOffStopsBeforeTheNextMessage(t *testing.T) {
 		}, nil)
 		b.Open()
 		for range 5 {
-			require.True(t, b.Send(Msg{}, nil))
+			require.True(t, send(&b, Msg{}, nil))
 			synctest.Wait()
 		}
 		drained := b.Close()
@@ -207,7 +216,7 @@ func TestCallOffStopsBeforeTheNextMessage(t *testing.T) {
 		close(gate)
 		<-drained
 		require.Equal(t, 1, handled)
-		require.False(t, b.Send(Msg{}, nil))
+		require.False(t, send(&b, Msg{}, nil))
 		require.Equal(t, Stats{HighWater: 5, Accepted: 5, Handled: 1, Dead: 4, Rejected: 1}, b.Settle())
 	})
 }

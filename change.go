@@ -1,0 +1,138 @@
+package sputnik
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/sputnik-go/sputnik/internal/worker"
+)
+
+var (
+	// ErrNotRunning says that blocks can't be added or removed: the process is not launched yet, or finishes.
+	ErrNotRunning = errors.New("the process is not running")
+	// ErrReserved says that the initiator, the finisher and the connector can't be removed.
+	ErrReserved = errors.New("a part of the process itself can't be removed")
+)
+
+// RemoveRequestError is the cause of a block's finish by [RemoveBlock].
+type RemoveRequestError struct{ By BlockDescriptor }
+
+func (e *RemoveRequestError) Error() string { return "removed by block " + e.By.String() }
+
+// AddBlock adds a block to the running process behind bc: Init, Attach, Run, then messages and the current connection. It comes
+// last in the list, and finishes first (G4). AddBlock returns when Run was started. Otherwise nothing has changed, and the
+// error is a *[SetupError] (no factory, the responsibility is taken, ...), an *[InitError] after a rollback of this block alone
+// (G2), ErrNotRunning, ErrNoBlock where no process is behind bc, or the cause of ctx's end, which interrupts the wait for
+// other changes (they come one at a time) and, like a stop, the Init. It may be called from any goroutine of a running block.
+func AddBlock(ctx context.Context, bc BlockCommunicator, d BlockDescriptor) error {
+	return change(ctx, bc, func(from *unit) error { return from.in.add(ctx, d) })
+}
+
+// RemoveBlock finishes one application block as at the end of the process (G5), within its own finish limit or half of the
+// process's, and forgets it: handles on it refuse all messages, and its responsibility is free. ctx limits the wait for
+// other changes only. The error is ErrNoBlock, ErrReserved, ErrSelf, ErrNotRunning, or, though the block is gone, what went wrong with its
+// finish: *[AbandonedError], *[UnhandledError], *[BlockError]. Don't call it from what the block's finish waits for.
+func RemoveBlock(ctx context.Context, bc BlockCommunicator, resp string) error {
+	return change(ctx, bc, func(from *unit) error { return from.in.remove(from, resp) })
+}
+
+// change lets one change of the block list be made at a time, and only while the process runs.
+func change(ctx context.Context, bc BlockCommunicator, do func(from *unit) error) error {
+	from := origin(bc)
+	if from == nil {
+		return fmt.Errorf("no process: %w", ErrNoBlock)
+	}
+	in := from.in
+	if s := from.status().State; !in.claimed.Load() || s == StateCreated || s == StateInitialised {
+		return fmt.Errorf("%w: wait for Run", ErrNotRunning)
+	}
+	for _, admitted := range []<-chan struct{}{in.flying, in.gate} {
+		select {
+		case <-admitted:
+		case <-in.stopping:
+			return fmt.Errorf("%w: it stops: %w", ErrNotRunning, in.why())
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	defer func() { in.gate <- struct{}{} }()
+	switch {
+	case ctx.Err() != nil: // select chooses at random
+		return context.Cause(ctx)
+	case isClosed(in.stopping):
+		return fmt.Errorf("%w: it stops: %w", ErrNotRunning, in.why())
+	}
+	return do(from)
+}
+
+func (in *initiator) add(ctx context.Context, d BlockDescriptor) error {
+	var w worker.Worker
+	defer w.GiveUp()
+	all := in.blocks()
+	position := all[len(all)-1].position + 1
+	faults := in.cfg.vet(d, position, func(resp string) (int, bool) {
+		if u, taken := in.find(resp); taken {
+			return u.position, true
+		}
+		return 0, false
+	})
+	if len(faults) > 0 {
+		return &SetupError{faults}
+	}
+	b, faults := in.create(&w, d, position, worker.Patience{Limit: in.cfg.initTimeout, Abort: in.hurried})
+	if len(faults) > 0 {
+		return &SetupError{faults}
+	}
+	u := newUnit(in, d, b, position)
+	halt, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(in.alive, func() { cancel(in.why()) })()
+	if failed := in.bringUp(halt, &w, []*unit{u}); failed != nil {
+		in.finish(u, &w, failed)
+		in.keepHung(u)
+		return failed
+	}
+	in.mu.Lock()
+	in.units = append(in.units, u)
+	in.mu.Unlock()
+	in.byResp.Store(d.Responsibility, u)
+	u.life.Load().start()
+	u.life.Load().open()
+	return nil
+}
+
+func (in *initiator) remove(from *unit, resp string) error {
+	u, ok := in.find(resp)
+	switch {
+	case resp == InitiatorResponsibility, ok && u.position <= in.cfg.infrastructure():
+		return fmt.Errorf("block %q: %w", resp, ErrReserved)
+	case !ok:
+		return fmt.Errorf("block %q: %w", resp, ErrNoBlock)
+	case u == from:
+		return fmt.Errorf("block %q: %w", resp, ErrSelf)
+	}
+	in.finish(u, nil, &RemoveRequestError{from.desc})
+	in.mu.Lock()
+	in.units = slices.DeleteFunc(slices.Clone(in.units), func(other *unit) bool { return other == u })
+	in.mu.Unlock()
+	in.byResp.Delete(resp)
+	in.setDown(u, nil)
+	in.keepHung(u)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return errors.Join(u.faults...)
+}
+
+// keepHung keeps for the final error what a block that is gone has left behind (G10).
+func (in *initiator) keepHung(u *unit) {
+	if u.status().State != StateAbandoned {
+		return
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if len(in.left) < maxStacks {
+		in.left = append(in.left, u)
+	}
+}

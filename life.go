@@ -1,0 +1,334 @@
+package sputnik
+
+import (
+	"context"
+	"runtime/pprof"
+	"slices"
+	"time"
+
+	"github.com/sputnik-go/sputnik/internal/link"
+	"github.com/sputnik-go/sputnik/internal/mailbox"
+	"github.com/sputnik-go/sputnik/internal/stack"
+	"github.com/sputnik-go/sputnik/internal/worker"
+)
+
+// life is one instance of a block in flight, from its creation to its end.
+type life struct {
+	unit     *unit
+	block    *Block
+	link     *link.Link      // nil where the block has no connection callbacks
+	ctx      context.Context // carries the labels; ends with the block's finish
+	cancel   context.CancelCauseFunc
+	ran      chan struct{}   // closed when Run has returned
+	flush    context.Context // see FlushContext; its end also frees the block's goroutines from waiting
+	timeUp   context.CancelFunc
+	replaced bool // by a restart, or going to be; guarded by the unit's lock
+	down     bool // has ended, and there is no other; likewise
+}
+
+func newLife(u *unit, b *Block) *life {
+	l := &life{unit: u, block: b, ran: make(chan struct{})}
+	labels := stack.Labelled(u.in.base, u.in.id, u.desc.Responsibility)
+	l.flush, l.timeUp = context.WithCancel(labels)
+	l.ctx, l.cancel = context.WithCancelCause(context.WithValue(labels, flushKey{}, l.flush))
+	if b.linked() {
+		l.link = link.New(l.deliverSoon)
+	}
+	return l
+}
+
+type flushKey struct{}
+
+// FlushContext returns, for the context of a [WithRunContext], one that outlives it: it ends when the block's time in the
+// finish is nearly up, or the finish is cut short (G9), up to a second before the block is abandoned. A Run that
+// flushes after the end of its own context gives up by it, and can report what is left. A context that isn't
+// of a Run is returned as it is.
+func FlushContext(ctx context.Context) context.Context {
+	if flush, ok := ctx.Value(flushKey{}).(context.Context); ok {
+		return flush
+	}
+	return ctx
+}
+
+// open lets messages in, and then the connection.
+func (l *life) open() {
+	in := l.unit.in
+	l.unit.box.Open()
+	if l.link != nil {
+		in.mu.Lock() // so that the connector's news, which come after, find what they need
+		defer in.mu.Unlock()
+		l.link.Open(in.number, in.conn)
+	}
+}
+
+// label marks the current goroutine as the block's own.
+func (l *life) label() { pprof.SetGoroutineLabels(l.ctx) }
+
+// release ends all that the block may still wait for, before it is abandoned.
+func (l *life) release() {
+	l.unit.box.Close()
+	l.unit.box.CallOff()
+	l.timeUp()
+}
+
+// init calls Init on a worker's goroutine.
+func (l *life) init(w *worker.Worker, p worker.Patience) error {
+	began := time.Now()
+	err := l.step(w, p, "Init", func() error { return l.block.init(ConfFor(l.unit.in.cfg.confFactory, l.unit.desc)) })
+	if err == nil {
+		l.unit.enter(StateInitialised)
+		l.unit.in.events.emit(BlockInitialised{now(), l.unit.desc, time.Since(began)})
+	}
+	return err
+}
+
+// attach calls Attach, where there is one, on a worker's goroutine.
+func (l *life) attach(w *worker.Worker, p worker.Patience) error {
+	if l.block.attach == nil {
+		return nil
+	}
+	return l.step(w, p, "Attach", func() error { l.block.attach(&communicator{l.unit, l.unit}); return nil })
+}
+
+// step runs a callback on the worker's goroutine, and leaves it behind when patience is at its end.
+func (l *life) step(w *worker.Worker, p worker.Patience, callback string, fn func() error) error {
+	began := time.Now()
+	err, came := p.Await(run(w, l.ctx, fn))
+	if came {
+		return err
+	}
+	w.GiveUp()
+	hung := l.unit.abandoned([]string{callback}, time.Since(began))
+	l.unit.leave(hung)
+	return hung
+}
+
+// start starts Run on a goroutine of its own, and returns when Run is about to be entered (G3).
+func (l *life) start() {
+	begun := make(chan struct{})
+	go func() {
+		defer close(l.ran)
+		l.label()
+		guard(func() error {
+			l.unit.enter(StateRunning)
+			l.unit.in.events.emit(BlockRunning{now(), l.unit.desc})
+			close(begun)
+			return l.run()
+		}, l.runReturned)
+	}()
+	<-begun
+}
+
+func (l *life) run() error {
+	bc := &communicator{from: l.unit, to: l.unit}
+	if l.block.runContext == nil {
+		l.block.run(bc)
+		return nil
+	}
+	err := l.block.runContext(l.ctx, bc)
+	if l.ctx.Err() != nil && isOnly(err, l.ctx.Err(), context.Cause(l.ctx)) {
+		return nil
+	}
+	return err
+}
+
+func (l *life) runReturned(err error) {
+	if hung, ok := err.(*AbandonedError); ok && hung.Block == l.unit.desc { //nolint:errorlint // not one of a flight within
+		l.unit.abandon(hung)
+		return
+	}
+	if err != nil {
+		l.fail("Run", err)
+		l.cancel(err) // what else the block has started need not wait for the finish
+	} else if l.unit.shape.restart.When == RestartAlways && l.ctx.Err() == nil {
+		l.unit.restart(l, &BlockError{l.unit.desc, "Run", errReturned})
+	}
+}
+
+// isOnly tells whether err is, or wraps, one of the expected errors, and nothing else beside it.
+func isOnly(err error, expected ...error) bool {
+	if slices.Contains(expected, err) {
+		return true
+	}
+	switch w := err.(type) { //nolint:errorlint // this is the unwrapping
+	case interface{ Unwrap() []error }:
+		all := w.Unwrap()
+		return len(all) > 0 && !slices.ContainsFunc(all, func(e error) bool { return !isOnly(e, expected...) })
+	case interface{ Unwrap() error }:
+		return isOnly(w.Unwrap(), expected...)
+	}
+	return false
+}
+
+// fail notes that a callback failed, which restarts the block or stops the process (G11).
+func (l *life) fail(callback string, err error) {
+	u := l.unit
+	be := &BlockError{Block: u.desc, Callback: callback, Err: err}
+	u.mu.Lock()
+	u.lastErr = be
+	if u.state == StateRunning {
+		u.state, u.since = StateFailed, time.Now()
+	}
+	u.mu.Unlock()
+	u.in.events.emit(BlockFailed{now(), u.desc, be})
+	if u.restart(l, be) {
+		return
+	}
+	u.fault(be)
+	u.in.stop(be)
+}
+
+// consume is the goroutine that calls OnMsg, and the connection callbacks of a serial block. One
+// guard serves many messages; after a panic it goes on with the next one (unless the block is restarted: else the process
+// is finishing by then, but what was accepted is still handled).
+func (l *life) consume(m mailbox.Msg) {
+	more, inMsg, over := true, false, false
+	var request *call // that the message in OnMsg makes
+	defer func() {
+		if !over {
+			go l.consume(m) // a callback has ended the goroutine
+		}
+	}()
+	l.label()
+	box, asked := &l.unit.box, &l.unit.asked
+	for more {
+		guard(func() error {
+			for more {
+				if box.TakeNews() {
+					l.deliver()
+				}
+				if msg := m; msg != nil && !box.Off() {
+					m, inMsg = nil, true
+					if request = asked.in(msg); request != nil {
+						request.taker.Store(l)
+					}
+					l.block.onMsg(msg)
+					inMsg = false
+					box.Handled()
+				} else if msg != nil {
+					m = nil
+					box.Unget(msg)
+				}
+				m, more = box.Next()
+			}
+			return nil
+		}, func(err error) {
+			if inMsg {
+				inMsg = false
+				box.Handled()
+				if request != nil {
+					request.fail(&BlockError{l.unit.desc, "OnMsg", err})
+				}
+				l.fail("OnMsg", err)
+			}
+		})
+	}
+	over = true
+}
+
+// deliverSoon has the news of the connection delivered: on a goroutine of its own or, where callbacks are serial, on the one
+// that calls OnMsg.
+func (l *life) deliverSoon() {
+	if l.block.serial {
+		l.unit.box.Kick()
+	} else {
+		go l.deliver()
+	}
+}
+
+// deliver calls the block until it knows the newest state of the connection (G16).
+func (l *life) deliver() {
+	l.label()
+	for {
+		name, callback := l.news()
+		if callback == nil {
+			return
+		}
+		guard(callback, func(err error) {
+			if err != nil {
+				l.fail(name, err)
+			}
+			l.link.Done()
+			if isGoexit(err) { // this goroutine ends, what is left to tell needs another
+				l.deliverSoon()
+			}
+		})
+	}
+}
+
+// news returns the connection callback that is due.
+func (l *life) news() (name string, callback func() error) {
+	if l.link == nil {
+		return "", nil
+	}
+	switch kind, conn := l.link.Next(); kind {
+	case link.Connect:
+		return kind.String(), func() error {
+			if l.block.onConnect != nil {
+				l.block.onConnect(conn)
+			}
+			return nil
+		}
+	case link.Disconnect:
+		return kind.String(), func() error {
+			if l.block.onDisconnect != nil {
+				l.block.onDisconnect()
+			}
+			return nil
+		}
+	case link.None:
+	}
+	return "", nil
+}
+
+// end ends an instance within its share of time: its context, then Finish, then Run and all other callbacks are awaited (G5).
+// emptied is closed when no OnMsg is in progress any more; release ends what the block may still wait for. It returns the names of
+// the callbacks that did not come back. w is the goroutine of initialisation where Run was never started.
+func (l *life) end(w *worker.Worker, cause error, emptied <-chan struct{}, began time.Time, share time.Duration, release func()) (stuck []string) {
+	in := l.unit.in
+	tail := min(share/4, maxTail)
+	soft := began.Add(share - tail)
+	l.cancel(cause)
+	if w == nil && l.block.finish == nil {
+		await(l.ran, soft, in.hurried) // it may flush, and hears of the connection until it is through
+	}
+	callbacks := []callback{{"OnMsg", emptied}}
+	if l.link != nil {
+		callbacks = append(callbacks, callback{"OnServerConnect or OnServerDisconnect", l.link.Close()})
+	}
+	if l.block.finish != nil {
+		callbacks = append(callbacks, callback{"Finish", l.finish(w)})
+	}
+	if w == nil {
+		callbacks = append(callbacks, callback{"Run", l.ran})
+	}
+	stuck = awaitAll(callbacks, soft, in.hurried)
+	release() // before the time is up: a callback may hang in a Send that waits
+	if len(stuck) > 0 {
+		if isClosed(in.hurried) {
+			tail = min(share, in.share(l.unit))
+		}
+		stuck = awaitAll(callbacks, time.Now().Add(tail), nil)
+	}
+	return stuck
+}
+
+// finish calls the block's Finish: on the goroutine of initialisation, or on one of its own. The returned channel is
+// closed when it is through.
+func (l *life) finish(w *worker.Worker) <-chan struct{} {
+	done := make(chan struct{})
+	call := func() {
+		guard(func() error { l.block.finish(w != nil); return nil }, func(err error) {
+			if err != nil {
+				l.fail("Finish", err)
+			}
+			close(done)
+		})
+	}
+	if w != nil {
+		w.Run(func() { l.label(); call() })
+	} else {
+		go func() { l.label(); call() }()
+	}
+	return done
+}

@@ -1,0 +1,242 @@
+package sputnik
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime/pprof"
+	"slices"
+	"time"
+
+	"github.com/sputnik-go/sputnik/internal/worker"
+)
+
+// RestartWhen says what makes a block start anew; see [RestartPolicy].
+type RestartWhen uint8
+
+const (
+	// RestartNever is the default: a failure of the block stops the process (G11).
+	RestartNever RestartWhen = iota
+	// RestartOnFailure restarts the block when Run, OnMsg or a connection callback fails: by an error, a panic, or Goexit.
+	RestartOnFailure
+	// RestartAlways restarts it also when Run returns without one.
+	RestartAlways
+)
+
+// Defaults of [RestartPolicy].
+const (
+	DefaultRestartBackoff    = 100 * time.Millisecond
+	DefaultRestartBackoffCap = 30 * time.Second
+	DefaultRestartMax        = 5
+	DefaultRestartWindow     = time.Minute
+)
+
+// RestartPolicy says when a block is restarted, and how often. Fields that are 0 have defaults.
+type RestartPolicy struct {
+	When       RestartWhen
+	Backoff    time.Duration // longest pause before the first restart; it doubles each time; full jitter
+	BackoffCap time.Duration // longest pause of all
+	Max        int           // restarts within Window; one more failure stops the process
+	Window     time.Duration
+}
+
+// WithRestart lets the block survive its failures: the instance that failed is finished, with Finish(false) where it
+// has a Finish, and when all its goroutines have returned, a new one is made by the factory and initialised. Messages meanwhile
+// queue up, handles on the block stay good, and the new instance is told of the current connection. The message
+// that panicked is not delivered again; requests that the old instance had taken fail. Two instances never run at once: if
+// the old one doesn't end within its finish limit ([WithBlockFinishTimeout], else half of the process's), it is abandoned and the process
+// stops. After more than Max restarts within Window the process stops with a *[RestartError]. A process that stops meanwhile makes
+// no pause, and a new instance only if messages wait for it.
+func WithRestart(p RestartPolicy) BlockOption {
+	return func(b *Block) {
+		if p.When > RestartAlways {
+			b.fault("WithRestart: unknown policy %d: use RestartOnFailure or RestartAlways", p.When)
+		}
+		if p.Backoff < 0 || p.BackoffCap < 0 || p.Max < 0 || p.Window < 0 {
+			b.fault("WithRestart: %+v: must not be negative", p)
+		}
+		orDefault(&p.Backoff, DefaultRestartBackoff)
+		orDefault(&p.BackoffCap, DefaultRestartBackoffCap)
+		orDefault(&p.Max, DefaultRestartMax)
+		orDefault(&p.Window, DefaultRestartWindow)
+		b.restart = p
+	}
+}
+
+func orDefault[N int | time.Duration](n *N, value N) {
+	if *n == 0 {
+		*n = value
+	}
+}
+
+// RestartError says that a block failed too often: it is the cause of the process's stop.
+type RestartError struct {
+	Block  BlockDescriptor
+	Count  int           // restarts
+	Window time.Duration // within which they happened
+	Err    error         // the first failure of them all
+}
+
+func (e *RestartError) Error() string {
+	return fmt.Sprintf("block %s: failed again after %d restarts within %v; the first failure: %v", e.Block, e.Count, e.Window, e.Err)
+}
+func (e *RestartError) Unwrap() error { return e.Err }
+
+// errReturned is why RestartAlways restarts a block that did not fail.
+var errReturned = errors.New("returned")
+
+// storm is a row of restarts within the window of the policy.
+type storm struct {
+	first error
+	at    []time.Time
+}
+
+// count notes a failure. It returns the pause before the next try, and false when there were too many.
+func (s *storm) count(p RestartPolicy, failure error) (pause time.Duration, ok bool) {
+	s.at = slices.DeleteFunc(s.at, func(t time.Time) bool { return time.Since(t) >= p.Window })
+	if len(s.at) == 0 {
+		s.first = failure
+	}
+	if len(s.at) >= p.Max {
+		return 0, false
+	}
+	s.at = append(s.at, time.Now())
+	return backoff(len(s.at), p.Backoff, p.BackoffCap), true
+}
+
+// backoff is the pause after so many failures: exponential, with full jitter.
+func backoff(failures int, ceiling, most time.Duration) time.Duration {
+	for i := 1; i < failures && ceiling < most; i++ {
+		ceiling *= 2
+	}
+	return rand.N(min(ceiling, most)) + 1
+}
+
+// restart has the failed instance replaced, and tells whether it is going to be.
+func (u *unit) restart(l *life, failure error) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	switch {
+	case l.replaced:
+		return true
+	case u.shape.restart.When == RestartNever || isClosed(u.ending) || isClosed(u.in.stopping):
+		return false
+	}
+	l.replaced = true
+	u.state, u.since = StateRestarting, time.Now()
+	paused := u.box.Pause() // at once: the instance gets no further message
+	before, through := u.keeper, make(chan struct{})
+	u.keeper = through
+	go func() {
+		defer close(through)
+		pprof.SetGoroutineLabels(context.Background()) // it isn't the block's
+		if before != nil {
+			<-before
+		}
+		u.replace(l, failure, paused)
+	}()
+	return true
+}
+
+// replace ends the instance that failed and makes others until one is up, or until that is no longer wanted.
+func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
+	in := u.in
+	in.setDown(u, failure)
+	began := time.Now()
+	if stuck := l.end(nil, failure, paused, began, u.restartShare(), l.timeUp); len(stuck) > 0 {
+		u.stayDown(l, failure)
+		u.abandon(u.abandoned(stuck, time.Since(began)))
+		in.stop(failure)
+		return
+	}
+	u.asked.end(l)
+	for {
+		pause, ok := u.storm.count(u.shape.restart, failure)
+		if !ok {
+			failed := &RestartError{u.desc, len(u.storm.at), u.shape.restart.Window, u.storm.first}
+			u.stayDown(l, failed)
+			in.stop(failed)
+			return
+		}
+		in.events.emit(BlockRestarting{now(), u.desc, failure, len(u.storm.at), pause})
+		if !u.wait(pause) && u.box.Stats().Depth == 0 {
+			u.stayDown(l, failure)
+			return
+		}
+		next, err := u.renew()
+		if err == nil {
+			u.mu.Lock()
+			u.restarts++
+			u.mu.Unlock()
+			u.life.Store(next)
+			next.start()
+			next.open()
+			in.setDown(u, nil)
+			return
+		}
+		if isClosed(u.lost) {
+			u.stayDown(l, err)
+			return
+		}
+		failure = err
+	}
+}
+
+// wait tells whether the restart is still wanted after the pause.
+func (u *unit) wait(pause time.Duration) bool {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-u.ending:
+	case <-u.in.stopping:
+	}
+	return false
+}
+
+// stayDown notes that there will be no other instance.
+func (u *unit) stayDown(l *life, failure error) {
+	u.mu.Lock()
+	l.down = true
+	u.state, u.since = StateFailed, time.Now()
+	u.mu.Unlock()
+	u.fault(failure)
+}
+
+// renew makes the next instance and brings it up to Attach.
+func (u *unit) renew() (*life, error) {
+	in := u.in
+	var w worker.Worker
+	defer w.GiveUp()
+	limit := worker.Patience{Limit: in.cfg.initTimeout, Grace: interruptGrace, Interrupt: in.stopping, Abort: u.lost}
+	b, faults := in.create(&w, u.desc, u.position, limit)
+	if len(faults) == 0 && b.shape() != u.shape {
+		faults = []error{errors.New("the factory returned a block with other options than before")}
+	}
+	if len(faults) > 0 {
+		return nil, u.notUp("Init", &SetupError{faults})
+	}
+	next := newLife(u, b)
+	if err := next.init(&w, limit); err != nil {
+		return nil, u.notUp("Init", err)
+	}
+	if err := next.attach(&w, limit); err != nil {
+		err = u.notUp("Attach", err)
+		closed := make(chan struct{})
+		close(closed)
+		if stuck := next.end(&w, err, closed, time.Now(), u.restartShare(), next.timeUp); len(stuck) > 0 {
+			u.abandon(u.abandoned(stuck, u.restartShare()))
+		}
+		return nil, err
+	}
+	return next, nil
+}
+
+func (u *unit) restartShare() time.Duration {
+	if d := u.life.Load().block.finishTimeout; d > 0 {
+		return d
+	}
+	return u.in.cfg.finishTimeout / 2
+}

@@ -88,6 +88,14 @@ func (s *stage) do(it item, c call) error {
 		s.status(it)
 	case doLaunch:
 		s.launch(c)
+	case doRequest:
+		s.request(it)
+	case doBroadcast:
+		s.broadcast(it)
+	case doAdd:
+		s.add(it)
+	case doRemove:
+		s.remove(it)
 	case doBreak:
 		s.a.say("breaks the connection: %v", w.server.push())
 	}

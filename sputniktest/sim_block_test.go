@@ -50,6 +50,9 @@ func (b *simBlock) make() *sputnik.Block {
 	if bp.limit > 0 {
 		opts = append(opts, sputnik.WithBlockFinishTimeout(bp.limit))
 	}
+	if bp.restart.When != sputnik.RestartNever {
+		opts = append(opts, sputnik.WithRestart(bp.restart))
+	}
 	if bp.attach {
 		opts = append(opts, sputnik.WithAttach(b.Attach))
 	}
@@ -124,12 +127,12 @@ func (b *simBlock) play(c call, detail string, body func(s *stage) error) (err e
 func (b *simBlock) init(sputnik.ConfFactory) error { return b.play(callInit, "", nil) }
 
 func (b *simBlock) Attach(bc sputnik.BlockCommunicator) {
-	b.w.handle(b.slot, bc)
+	b.w.handle(b, bc)
 	_ = b.play(callAttach, "", nil)
 }
 
 func (b *simBlock) run(bc sputnik.BlockCommunicator) {
-	b.w.handle(b.slot, bc)
+	b.w.handle(b, bc)
 	_ = b.play(callRun, "", func(s *stage) error {
 		<-b.stopped
 		return b.flush(s)
@@ -137,10 +140,10 @@ func (b *simBlock) run(bc sputnik.BlockCommunicator) {
 }
 
 func (b *simBlock) runContext(ctx context.Context, bc sputnik.BlockCommunicator) error {
-	b.w.handle(b.slot, bc)
+	b.w.handle(b, bc)
 	err := b.play(callRun, "", func(s *stage) error {
 		<-ctx.Done()
-		b.w.o.contextEnded(b)
+		b.w.o.contextEnded(b, context.Cause(ctx))
 		return b.flush(s)
 	})
 	if err == nil {
@@ -173,7 +176,12 @@ func (b *simBlock) OnServerDisconnect() {
 
 func (b *simBlock) OnMsg(msg sputnik.Msg) {
 	b.w.o.received(b, msg)
-	_ = b.play(callMsg, fmt.Sprintf(" (%s %d)", msg["from"], msg["seq"]), nil)
+	_ = b.play(callMsg, fmt.Sprintf(" (%s %d)", msg["from"], msg["seq"]), func(s *stage) error {
+		if q, ok := msg["ask"].(*ask); ok {
+			b.answer(s, q, msg)
+		}
+		return nil
+	})
 }
 
 // exit ends the goroutine, or panics, as the deed says.

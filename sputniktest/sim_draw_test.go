@@ -27,6 +27,7 @@ func draw(seed uint64) *plan {
 		p.finishDelay = d.between(time.Millisecond, p.finishTimeout/3)
 	}
 	p.observer = d.one(4)
+	p.watchdog = d.between(200*time.Millisecond, 6*time.Second)
 	p.prepareAt = d.between(0, 20*time.Millisecond)
 	p.launchAt = d.between(0, time.Second)
 	p.noLaunch = d.one(15)
@@ -36,6 +37,12 @@ func draw(seed uint64) *plan {
 	}
 	for range 2 + d.IntN(5) {
 		d.traffic()
+	}
+	for range d.IntN(4) {
+		d.ask()
+	}
+	if d.one(3) {
+		d.changes()
 	}
 	d.server()
 	if d.wild {
@@ -74,6 +81,13 @@ func (d dice) block() blockPlan {
 		b.overflow = pick(d, sputnik.Reject, sputnik.DropOldest, sputnik.Wait)
 		b.quick = false
 	}
+	if d.one(4) {
+		b.restart = sputnik.RestartPolicy{
+			When: pick(d, sputnik.RestartOnFailure, sputnik.RestartAlways), Max: 1 + d.IntN(4),
+			Backoff: 1, BackoffCap: 1, // no room for jitter, which is no part of the seed
+			Window: d.between(100*time.Millisecond, 10*time.Second),
+		}
+	}
 	if d.wild && d.one(5) {
 		b.limit = d.between(50*time.Millisecond, 8*time.Second)
 	}
@@ -105,6 +119,56 @@ func (d dice) traffic() {
 	d.add(it)
 }
 
+// ask adds a request, answered in one of many ways, or a broadcast.
+func (d dice) ask() {
+	it := item{
+		slot: d.slot(), to: d.slot(), then: d.slot(), do: doRequest, count: 1 + d.IntN(2), reply: replyKind(d.IntN(int(replyKinds))),
+		call: pick(d, callRun, callRun, callMsg, callMsg, callConnect, callStep, callStep, callStep, callFlush),
+		gap:  d.between(time.Millisecond, 5*time.Second), after: d.between(0, 300*time.Millisecond),
+	}
+	if d.one(3) {
+		it.do = doBroadcast
+	}
+	if d.one(6) && (it.call == callStep || it.call == callRun) {
+		it.gap = 0 // no limit: until the other one ends
+	}
+	if it.reply == replyPanic && !d.wild {
+		it.reply = replyAtOnce
+	}
+	if it.call == callStep {
+		it.after = d.between(0, d.p.life+time.Second)
+	} else if it.call == callMsg {
+		it.nth = d.IntN(6)
+	}
+	d.add(it)
+}
+
+// changes adds blocks that come and go.
+func (d dice) changes() {
+	listed := len(d.p.blocks)
+	for range 1 + d.IntN(2) {
+		b := d.block()
+		b.spare = true
+		d.p.blocks = append(d.p.blocks, b)
+	}
+	for range 1 + d.IntN(5) {
+		it := item{slot: d.slot(), to: listed + d.IntN(len(d.p.blocks)-listed), do: doAdd, call: callStep, after: d.between(0, d.p.life)}
+		switch d.IntN(5) {
+		case 0, 1:
+			it.do, it.to = doRemove, d.slot()
+		case 2:
+			it.call, it.after = callRun, d.between(0, 2*time.Second)
+		}
+		if d.one(8) {
+			it.to = d.slot()
+		}
+		if d.one(4) {
+			it.gap = d.between(time.Millisecond, time.Second)
+		}
+		d.add(it)
+	}
+}
+
 func (d dice) server() {
 	if d.p.connector == noConnector {
 		return
@@ -131,7 +195,7 @@ func (d dice) server() {
 // mishap lets a callback fail, hang or be slow.
 func (d dice) mishap() {
 	it := item{
-		slot: d.slot(), do: pick(d, doPanic, doPanic, doGoexit, doHang, doSleep, doSleep, doError),
+		slot: d.slot(), do: pick(d, doPanic, doPanic, doGoexit, doHang, doSleep, doSleep, doError, doReturn),
 		call:  pick(d, callInit, callAttach, callRun, callRun, callMsg, callMsg, callConnect, callDisconnect, callFinish, callFlush),
 		after: d.between(0, 500*time.Millisecond),
 	}
@@ -156,6 +220,10 @@ func (d dice) mishap() {
 	}
 	if it.do == doHang {
 		it.after = 0
+	}
+	if it.call == callRun && d.one(2) {
+		it.nth = d.IntN(3) - 1 // every Run, or that of the first or second instance
+		it.after = d.between(0, 2*time.Second)
 	}
 	d.add(it)
 }

@@ -24,7 +24,8 @@ type world struct {
 	server  *server
 	signals chan os.Signal
 	cancel  context.CancelFunc
-	release chan struct{} // closed at the end: frees the callbacks that hang
+	late    sync.WaitGroup // replies that come after OnMsg returned
+	release chan struct{}  // closed at the end: frees the callbacks that hang
 
 	mu        sync.Mutex
 	launch    sputnik.Launch
@@ -91,6 +92,7 @@ func (w *world) run() {
 		close(w.release)
 		m.sleep(2 * time.Minute)
 	}
+	w.late.Wait()
 	synctest.Wait()
 	if sp != nil {
 		w.o.final(sp.Status())
@@ -160,6 +162,7 @@ func (w *world) options(ctx context.Context) []sputnik.SputnikOption {
 		sputnik.WithObserver(w.o.observe),
 		sputnik.WithInitTimeout(p.initTimeout),
 		sputnik.WithFinishTimeout(p.finishTimeout),
+		sputnik.WithWatchdog(p.watchdog),
 	}
 	if p.finishDelay > 0 {
 		opts = append(opts, sputnik.WithFinishDelay(p.finishDelay))
@@ -180,7 +183,8 @@ func (w *world) secondObserver() func(sputnik.Event) {
 	n := -1
 	a := w.actor(idGuardian+1, "observer")
 	return func(e sputnik.Event) {
-		if _, varies := e.(sputnik.MessagesLost); varies {
+		switch e.(type) {
+		case sputnik.MessagesLost, sputnik.BlackBox:
 			return
 		}
 		n++
@@ -191,10 +195,13 @@ func (w *world) secondObserver() func(sputnik.Event) {
 	}
 }
 
-func (w *world) handle(slot int, bc sputnik.BlockCommunicator) {
+// handle keeps a block's handle. That of the first instance has to be good for those that replace it, too.
+func (w *world) handle(b *simBlock, bc sputnik.BlockCommunicator) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.handles[slot] = bc
+	if w.handles[b.slot] == nil || w.plan.comesOrGoes(b.slot) {
+		w.handles[b.slot] = bc
+	}
 }
 
 // bc returns a block's handle on itself, nil before it has one.

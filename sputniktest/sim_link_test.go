@@ -1,6 +1,7 @@
 package sputniktest_test
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sputnik-go/sputnik"
@@ -42,7 +43,7 @@ const newsPatience = 100 * time.Millisecond
 
 // checkNews checks the order of blocks within one round of news, while the connector waits for each of them.
 func (o *oracle) checkNews(b *book, waits, up bool) {
-	if !waits || len(o.stops) > 0 { // who is abandoned hears nothing
+	if !waits || len(o.stops) > 0 || o.w.plan.changes() { // who is abandoned hears nothing
 		return
 	}
 	before := true
@@ -88,7 +89,10 @@ func (o *oracle) checkLink(t *times) {
 	if o.lastOpen < 0 {
 		return
 	}
-	for _, b := range o.listed() {
+	for _, b := range o.books {
+		if !slices.Contains(t.list, b.name) {
+			continue
+		}
 		if settled, done := t.settled[b.name]; !done || settled > o.lastOpen {
 			o.offend("G18", "the connection is closed before %s has finished", b.name)
 		}

@@ -1,6 +1,7 @@
 package sputniktest_test
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -18,6 +19,8 @@ type oracle struct {
 	offence *offence
 	books   []*book
 	mails   []*mail
+	asks    []*ask
+	changes []*change
 	events  []sputnik.Event
 	stops   []stopCause
 	signals []time.Duration
@@ -59,9 +62,9 @@ type book struct {
 	life
 	instances int
 
-	accepted, refused, handled int
-	refusals                   []time.Duration
-	last                       map[string]int // the last message of each sender
+	accepted, refused int
+	refusals          []time.Duration
+	last              map[string]int // the last message of each sender
 }
 
 // life is what is known of the instance.
@@ -83,6 +86,7 @@ type span struct {
 	instance   int
 	begin, end time.Duration // end -1 while in progress
 	how        string
+	early      bool // Run was not told to return
 }
 
 func newOracle(w *world) *oracle {
@@ -117,6 +121,12 @@ func (o *oracle) created(slot int) int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	b := o.books[slot]
+	if doing := b.active(); doing != "" {
+		o.offend("restart", "another instance of %s is made during %s of the last one", b.name, doing)
+	}
+	if b.initialised && b.bp.kind != runContext && !b.finishing {
+		o.offend("restart", "another instance of %s is made, but the last one had no Finish", b.name)
+	}
 	b.instances++
 	b.life = life{}
 	return b.instances
@@ -138,7 +148,7 @@ func (o *oracle) begin(sb *simBlock, c call, _ string) int {
 	case callMsg, callConnect, callDisconnect:
 		o.beginOther(b, c)
 	}
-	b.past = append(b.past, span{c, sb.instance, now, -1, ""})
+	b.past = append(b.past, span{call: c, instance: sb.instance, begin: now, end: -1})
 	b.busy[c]++
 	b.n[c]++
 	return b.n[c] - 1
@@ -158,32 +168,50 @@ func (o *oracle) end(sb *simBlock, c call, how string) {
 	switch c {
 	case callInit:
 		b.initialised = how == returns
-		if o.initFailed = o.initFailed || how != returns; how != returns {
-			o.addStop(causeInit, sb.slot, c)
-		}
+		o.endInit(b, c, how)
 	case callAttach:
 		b.attached = how == returns
-		if o.initFailed = o.initFailed || how != returns; how != returns {
-			o.addStop(causeInit, sb.slot, c)
-		}
+		o.endInit(b, c, how)
 	case callMsg:
-		b.handled++
 		fallthrough
 	case callConnect, callDisconnect, callRun:
 		if c == callRun {
 			b.ran = true
+			b.past[b.current(c)].early = how == returns && !b.ctxEnded && !b.finishing
 		}
-		if how != returns {
+		if how != returns && b.bp.restart.When == sputnik.RestartNever {
 			o.addStop(causeFailure, sb.slot, c)
 		}
 	}
 }
 
-func (o *oracle) contextEnded(sb *simBlock) {
+// endInit notes the failure of Init or Attach. Only before the launch does it concern all blocks.
+func (o *oracle) endInit(b *book, c call, how string) {
+	if how == returns || o.launchedAt >= 0 {
+		return
+	}
+	o.initFailed = true
+	o.addStop(causeInit, b.slot, c)
+}
+
+// current returns the index of the newest call of a callback.
+func (b *book) current(c call) int {
+	for i := len(b.past) - 1; i >= 0; i-- {
+		if b.past[i].call == c {
+			return i
+		}
+	}
+	return -1
+}
+
+func (o *oracle) contextEnded(sb *simBlock, cause error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	b := o.books[sb.slot]
 	b.ctxEnded, b.ctxEndedAt = true, o.w.now()
+	if r, ok := errors.AsType[*sputnik.RemoveRequestError](cause); ok && !o.removing(sb.slot, r.By.Responsibility) {
+		o.offend("change", "the context of %s ends by %v, which nobody asked for", b.name, cause)
+	}
 }
 
 // idle tells whether no callback is in progress.

@@ -20,6 +20,12 @@ func (o *oracle) listed() (all []*book) {
 }
 
 func (o *oracle) beginInit(b *book) {
+	if o.launchedAt >= 0 { // to be added, or another instance
+		if doing := b.active(); doing != "" || b.initialised || o.flown {
+			o.offend("restart", "Init of %s begins during %q", b.name, doing)
+		}
+		return
+	}
 	if o.initFailed {
 		o.offend("G2", "Init of %s begins after another Init has failed", b.name)
 	}
@@ -43,6 +49,12 @@ func (o *oracle) beginInit(b *book) {
 }
 
 func (o *oracle) beginAttach(b *book) {
+	if o.launchedAt >= 0 {
+		if !b.initialised || b.attached {
+			o.offend("restart", "Attach of %s is out of place", b.name)
+		}
+		return
+	}
 	if o.initFailed {
 		o.offend("G2", "Attach of %s begins after an Init or Attach has failed", b.name)
 	}
@@ -56,7 +68,11 @@ func (o *oracle) beginAttach(b *book) {
 }
 
 func (o *oracle) beginRun(b *book) {
-	for _, x := range o.listed() {
+	before := o.listed()
+	if b.instances > 1 || b.bp.spare {
+		before = []*book{b}
+	}
+	for _, x := range before {
 		if !x.initialised || x.bp.attach && !x.attached {
 			o.offend("G3", "Run of %s begins before %s is initialised and attached", b.name, x.name)
 		}
@@ -82,6 +98,9 @@ func (o *oracle) beginFinish(b *book) {
 		o.offend("G10", "Finish of %s begins after the end", b.name)
 	}
 	b.finishing = true
+	if o.w.plan.changes() {
+		return // which finish it is, the events tell
+	}
 	before := true
 	for _, x := range o.listed() {
 		before = before && x != b
@@ -134,20 +153,40 @@ type times struct {
 	forced             bool
 	lost               map[string]uint64
 	left               map[string]uint64
+	gone               map[string][]sputnik.MailboxStatus // of blocks that were removed, or not added after all
+	list               []string                           // of the blocks there are
+	restarting         map[string][]time.Duration
+	running            map[string]int
 }
 
 // read goes through the events and checks their order.
 func (o *oracle) read() *times {
 	t := &times{
 		finishing: map[string]time.Duration{}, settled: map[string]time.Duration{}, abandoned: map[string]bool{},
-		initialised: map[string]bool{}, lost: map[string]uint64{}, left: map[string]uint64{}, begun: -1, over: -1, hurried: -1,
+		initialised: map[string]bool{}, lost: map[string]uint64{}, left: map[string]uint64{},
+		gone: map[string][]sputnik.MailboxStatus{}, restarting: map[string][]time.Duration{}, running: map[string]int{}, begun: -1, over: -1, hurried: -1,
+	}
+	for _, b := range o.listed() {
+		t.list = append(t.list, b.name)
 	}
 	open, ready := "", false
+	leaving := false // the one that finishes isn't part of the process's finish
 	for i, e := range o.events {
 		at := e.When().Sub(o.w.start)
 		switch e := e.(type) {
 		case sputnik.BlockInitialised:
 			t.initialised[e.Block.Responsibility] = true
+		case sputnik.BlockRunning:
+			name := e.Block.Responsibility
+			if t.running[name]++; !slices.Contains(t.list, name) && name != "finisher" && name != "connector" {
+				t.list = append(t.list, name)
+			}
+		case sputnik.BlockRestarting:
+			t.restarting[e.Block.Responsibility] = append(t.restarting[e.Block.Responsibility], at)
+		case sputnik.CallbackStalled:
+			o.checkStalled(e, at)
+		case sputnik.WaitCycle:
+			o.checkCycle(e, at)
 		case sputnik.ReadyChanged:
 			if ready = e.Ready; ready && len(o.stops) > 0 && o.stops[0].at < at {
 				o.offend("G19", "ready after the stop")
@@ -163,19 +202,28 @@ func (o *oracle) read() *times {
 			if open != "" {
 				o.offend("G4", "the finish of %s begins during that of %s", name, open)
 			}
-			open, t.finishing[name] = name, at
-			t.order = append(t.order, name)
+			t.finishing[name] = at
+			if t.order = append(t.order, name); !t.abandoned[name] {
+				open = name
+			}
+			if leaving = e.Cause != nil; leaving {
+				t.order = t.order[:len(t.order)-1]
+				t.list = slices.DeleteFunc(t.list, func(n string) bool { return n == name })
+			}
 		case sputnik.BlockFinished:
-			if t.settled[e.Block.Responsibility] = at; open != e.Block.Responsibility {
+			name := e.Block.Responsibility
+			if t.settled[name] = at; open != name {
 				o.offend("G4", "%s finished while %q finishes", e.Block, open)
 			}
-			open = ""
+			if open = ""; leaving {
+				t.gone[name] = append(t.gone[name], e.Mailbox)
+			}
 		case sputnik.BlockAbandoned:
 			name := e.Block.Responsibility
 			if t.abandoned[name] = true; open == name {
 				open = ""
 			}
-			if _, already := t.settled[name]; !already {
+			if _, already := t.settled[name]; !already || t.settled[name] < t.finishing[name] {
 				t.settled[name] = at
 			}
 			o.checkAbandoned(name, at)
@@ -186,7 +234,7 @@ func (o *oracle) read() *times {
 				t.left[e.Block.Responsibility] += e.Count
 			}
 		case sputnik.ProcessFinished:
-			if t.over = at; i != len(o.events)-1 {
+			if t.over = at; i < len(o.events)-2 || i == len(o.events)-2 && !isBlackBox(o.events[i+1]) {
 				o.offend("events", "%T after ProcessFinished", o.events[i+1])
 			}
 		}
@@ -206,14 +254,12 @@ func (b *book) runEnd() (at time.Duration) {
 
 // checkOrder judges the finish as a whole (G2, G4, G5, G7, G10).
 func (o *oracle) checkOrder(t *times) {
-	want := []string{}
-	for _, b := range o.listed() {
-		want = append([]string{b.name}, want...)
-	}
+	want := slices.Clone(t.list)
+	slices.Reverse(want)
 	want = append(want, sputnik.DefaultConnectorResponsibility, sputnik.DefaultFinisherResponsibility)
 	i := 0
 	for _, name := range want {
-		initAbandoned := t.abandoned[name] && (t.begun < 0 || t.settled[name] <= t.begun)
+		initAbandoned := t.abandoned[name] && o.launchedAt < 0 && (t.begun < 0 || t.settled[name] <= t.begun)
 		if !t.initialised[name] || initAbandoned {
 			continue
 		}
@@ -226,7 +272,7 @@ func (o *oracle) checkOrder(t *times) {
 	if i != len(t.order) {
 		o.offend("G4", "finished in the order %v, some of them without need", t.order)
 	}
-	for _, b := range o.listed() {
+	for _, b := range o.books {
 		settled, done := t.settled[b.name]
 		for _, s := range b.past {
 			late := s.end < 0 || done && s.end > settled || !done && t.over >= 0 && s.end > t.over
@@ -235,14 +281,19 @@ func (o *oracle) checkOrder(t *times) {
 				o.offend("G5", "%v of %s begins after the block has finished", s.call, b.name)
 			case late && !t.abandoned[b.name]:
 				o.offend("G10", "%v of %s goes on although the block was not abandoned", s.call, b.name)
-			case done && b.bp.kind == runContext && s.call > callRun && b.ctxEnded && b.ctxEndedAt > t.finishing[b.name] && s.begin > b.runEnd():
+			case done && !o.w.plan.changes() && b.bp.kind == runContext && s.call > callRun && b.ctxEnded && b.ctxEndedAt > t.finishing[b.name] && s.begin > b.runEnd():
 				o.offend("G5", "%v of %s, which has no Finish, begins after its Run returned", s.call, b.name)
-			case s.call == callFinish && s.begin < t.finishing[b.name]:
+			case s.call == callFinish && s.begin < t.finishing[b.name] && !o.w.plan.changes():
 				o.offend("G5", "Finish of %s before its turn", b.name)
 			}
 		}
-		if _, begun := t.finishing[b.name]; begun && b.bp.kind != runContext && b.n[callFinish] == 0 {
+		if _, begun := t.finishing[b.name]; begun && b.bp.kind != runContext && b.n[callFinish] == 0 && b.n[callInit] > 0 {
 			o.offend("G2", "%s was initialised, but never gets its Finish", b.name)
 		}
 	}
+}
+
+func isBlackBox(e sputnik.Event) bool {
+	_, ok := e.(sputnik.BlackBox)
+	return ok
 }

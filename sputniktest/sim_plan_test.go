@@ -22,6 +22,7 @@ type plan struct {
 	initTimeout    time.Duration
 	finishTimeout  time.Duration
 	finishDelay    time.Duration
+	watchdog       time.Duration
 	observer       bool // a second one, with items of its own
 
 	prepareAt time.Duration
@@ -54,6 +55,7 @@ type blockPlan struct {
 	capacity int
 	overflow sputnik.Overflow
 	limit    time.Duration // of its finish
+	restart  sputnik.RestartPolicy
 }
 
 type blockKind int
@@ -104,6 +106,8 @@ type item struct {
 	to    int
 	count int
 	gap   time.Duration
+	reply replyKind
+	then  int // the block that a request is sent on to
 }
 
 type deed int
@@ -123,13 +127,16 @@ const (
 	doStatus
 	doLaunch
 	doBreak // the server pushes the loss of its connection
-	deeds
+	doRequest
+	doBroadcast
+	doAdd
+	doRemove
 )
 
 func (d deed) String() string {
 	return [...]string{
 		"sleep", "panic", "Goexit", "error", "hang", "return", "send", "FinishMsg", "ShootDown", "cancel", "signal",
-		"Status", "Launch", "break",
+		"Status", "Launch", "break", "request", "broadcast", "add", "remove",
 	}[d]
 }
 
@@ -148,12 +155,40 @@ func (p *plan) at(slot int, c call, n int) (due []item) {
 	return due
 }
 
+// changes tells whether blocks come, go or start anew while the process runs.
+func (p *plan) changes() bool {
+	for _, it := range p.items {
+		if it.do == doAdd || it.do == doRemove {
+			return true
+		}
+	}
+	for _, b := range p.blocks {
+		if !b.absent && b.restart.When != sputnik.RestartNever {
+			return true
+		}
+	}
+	return false
+}
+
+// comesOrGoes tells whether there may be more than one block of this name in the course of a flight.
+func (p *plan) comesOrGoes(slot int) bool {
+	if p.blocks[slot].spare {
+		return true
+	}
+	for _, it := range p.items {
+		if it.do == doRemove && it.to == slot {
+			return true
+		}
+	}
+	return false
+}
+
 func resp(slot int) string { return fmt.Sprintf("b%d", slot) }
 
 func (p *plan) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "connector %d every %v, limits: connect %v, Init %v, finish %v after %v; Prepare at %v, launch %v later (never: %v), life %v, second observer %v\n",
-		p.connector, p.interval, p.connectTimeout, p.initTimeout, p.finishTimeout, p.finishDelay, p.prepareAt, p.launchAt, p.noLaunch, p.life, p.observer)
+	fmt.Fprintf(&b, "connector %d every %v, limits: connect %v, Init %v, finish %v after %v; watchdog %v; Prepare at %v, launch %v later (never: %v), life %v, second observer %v\n",
+		p.connector, p.interval, p.connectTimeout, p.initTimeout, p.finishTimeout, p.finishDelay, p.watchdog, p.prepareAt, p.launchAt, p.noLaunch, p.life, p.observer)
 	for i, bp := range p.blocks {
 		if !bp.absent {
 			fmt.Fprintf(&b, "%s %+v\n", resp(i), bp)
@@ -169,7 +204,11 @@ func (p *plan) String() string {
 		default:
 			fmt.Fprintf(&b, "%s %v number %d, after %v", resp(it.slot), it.call, it.nth, it.after)
 		}
-		fmt.Fprintf(&b, ": %v, to %s, %d times every %v\n", it.do, resp(it.to), it.count, it.gap)
+		fmt.Fprintf(&b, ": %v, to %s, %d times every %v", it.do, resp(it.to), it.count, it.gap)
+		if it.do == doRequest {
+			fmt.Fprintf(&b, ", answered %v by %s", it.reply, resp(it.then))
+		}
+		b.WriteString("\n")
 	}
 	return b.String()
 }

@@ -20,10 +20,11 @@ const (
 	causeContext
 	causeFailure
 	causeInit
+	causeRestart // too many
 )
 
 func (k causeKind) String() string {
-	return [...]string{"signal", "ShootDown", "FinishMsg", "end of the context", "failure", "failed Init"}[k]
+	return [...]string{"signal", "ShootDown", "FinishMsg", "end of the context", "failure", "failed Init", "too many restarts"}[k]
 }
 
 // stopCause is one reason to stop. The first one wins.
@@ -115,6 +116,7 @@ func (o *oracle) final(s sputnik.Status) {
 	}
 	o.sortStops()
 	t := o.read()
+	o.addRestartStops(t)
 	switch {
 	case t.begun < 0 || t.over < 0 || s.State != sputnik.StateFinished || s.Live || s.Ready:
 		o.offend("G10", "the flight is over, but not finished: %+v", s)
@@ -125,6 +127,7 @@ func (o *oracle) final(s sputnik.Status) {
 	o.checkOrder(t)
 	o.checkMail(t)
 	o.checkLink(t)
+	o.checkAsks(t)
 	o.checkCause(t)
 	o.checkVerdict(t)
 }
@@ -137,7 +140,7 @@ const slack = 20 * time.Millisecond
 func (o *oracle) sortStops() {
 	for _, b := range o.books {
 		for _, s := range b.past {
-			if limit := o.w.plan.initTimeout; (s.call == callInit || s.call == callAttach) && (s.end < 0 || s.end-s.begin > limit) {
+			if limit := o.w.plan.initTimeout; s.instance == 1 && !b.bp.spare && (s.call == callInit || s.call == callAttach) && (s.end < 0 || s.end-s.begin > limit) {
 				o.stops = append(o.stops, stopCause{s.begin + limit, causeInit, b.slot, s.call})
 			}
 		}
@@ -172,6 +175,9 @@ func (o *oracle) checkCause(t *times) {
 	case causeFailure:
 		e, is := errors.AsType[*sputnik.BlockError](cause)
 		ok = is && e.Block.Responsibility == resp(first.slot) && e.Callback == first.call.String()
+	case causeRestart:
+		e, is := errors.AsType[*sputnik.RestartError](cause)
+		ok = is && e.Block.Responsibility == resp(first.slot) && e.Count == o.books[first.slot].bp.restart.Max && blames(e.Err, first.call)
 	case causeInit:
 		e, is := errors.AsType[*sputnik.InitError](cause)
 		ok = is && e.Block.Responsibility == resp(first.slot) && e.Callback == first.call.String()
@@ -197,22 +203,22 @@ func (o *oracle) checkVerdict(t *times) {
 		}
 	}
 	var wrong []string
-	for _, b := range o.listed() {
+	for _, b := range o.books {
 		for _, s := range b.past {
-			if s.end >= 0 && s.end <= t.over && s.how != returns {
+			if s.end >= 0 && s.end <= t.over && s.how != returns && !o.cured(b, s, t) {
 				wrong = append(wrong, b.name+" "+s.call.String()+" "+s.how)
-				if s.call > callAttach && b.failures(s.end) <= maxFaults && !t.abandoned[b.name] && !o.named(b.name, s.call.String()) {
+				if s.call > callAttach && !o.w.plan.changes() && b.failures(s.end) <= maxFaults && !t.abandoned[b.name] && !o.named(b.name, s.call.String()) {
 					o.offend("G8", "%v of %s %s, but is not in the error: %s", s.call, b.name, s.how, describe(o.verdict))
 				}
 			}
 		}
-		if t.left[b.name] > 0 {
+		if t.left[b.name] > 0 && len(t.gone[b.name]) == 0 {
 			wrong = append(wrong, b.name+" left messages")
 		}
 	}
 	for name := range t.abandoned {
 		wrong = append(wrong, name+" abandoned")
-		if !o.namedAbandoned(name) && !(toleratedFullFaults && o.full(name)) {
+		if !o.namedAbandoned(name) && !(t.settled[name] < t.begun && o.w.plan.changes()) && !(toleratedFullFaults && o.full(name)) {
 			o.offend("G7", "%s was abandoned, but is not in the error: %s", name, describe(o.verdict))
 		}
 	}

@@ -1,0 +1,144 @@
+package sputniktest_test
+
+import (
+	"errors"
+	"time"
+
+	"github.com/sputnik-go/sputnik"
+)
+
+// Restarts: what the policy makes of the failures that the oracle has seen.
+
+// addRestartStops adds to the reasons to stop those that a restart policy makes: too many failures within the window, or
+// an instance that doesn't end.
+func (o *oracle) addRestartStops(t *times) {
+	first := time.Duration(-1)
+	if len(o.stops) > 0 {
+		first = o.stops[0].at
+	}
+	for _, b := range o.books {
+		if b.bp.restart.When == sputnik.RestartNever || b.n[callRun] == 0 {
+			continue
+		}
+		if s, ok := o.storm(b, t, first); ok {
+			o.stops = append(o.stops, s)
+		}
+	}
+	o.sortStops()
+}
+
+// storm follows the instances of a block up to the stop that their failures cause, if they do.
+func (o *oracle) storm(b *book, t *times, stopped time.Duration) (s stopCause, ok bool) {
+	var at []time.Duration
+	var first call
+	p := b.bp.restart
+	for instance := 1; instance <= b.instances; instance++ {
+		failed, c := b.failure(instance, o.w.plan.initTimeout)
+		if failed < 0 || stopped >= 0 && failed > stopped {
+			return s, false
+		}
+		if removed, going := t.finishing[b.name]; going && removed < t.begun && removed <= failed {
+			return s, false
+		}
+		down, ends := b.down(instance, failed)
+		if abandoned, is := t.settled[b.name]; t.abandoned[b.name] && is && abandoned < t.begun+1 && (!ends || down > abandoned) {
+			return stopCause{abandoned, causeFailure, b.slot, c}, true
+		}
+		for len(at) > 0 && down-at[0] >= p.Window {
+			at = at[1:]
+		}
+		if len(at) == 0 {
+			first = c
+		}
+		if len(at) >= p.Max {
+			return stopCause{down, causeRestart, b.slot, first}, true
+		}
+		at = append(at, down)
+	}
+	return s, false
+}
+
+// failure returns when an instance failed first, and how; -1: never.
+func (b *book) failure(instance int, initLimit time.Duration) (at time.Duration, c call) {
+	at = -1
+	for _, s := range b.past {
+		if s.instance != instance {
+			continue
+		}
+		end := s.end
+		failed := s.end >= 0 && s.how != returns && s.call != callFinish || s.early && b.bp.restart.When == sputnik.RestartAlways
+		if s.call <= callAttach && (s.end < 0 || s.end-s.begin > initLimit) {
+			failed, end = true, s.begin+initLimit
+		}
+		if failed && (at < 0 || end < at) {
+			at, c = end, s.call
+		}
+	}
+	return at, c
+}
+
+// down returns when the last callback of an instance has returned, and whether all of them have.
+func (b *book) down(instance int, failed time.Duration) (at time.Duration, ends bool) {
+	at, ends = failed, true
+	for _, s := range b.past {
+		if s.instance == instance {
+			at, ends = max(at, s.end), ends && s.end >= 0
+		}
+	}
+	return at, ends
+}
+
+// cured tells whether a failure is none of the process's: another instance followed, or the block was never part of it.
+func (o *oracle) cured(b *book, s span, t *times) bool {
+	if s.call <= callAttach && b.bp.spare && s.instance == 1 {
+		return true
+	}
+	for _, later := range b.past {
+		if later.instance > s.instance && later.call == callRun {
+			return true
+		}
+	}
+	return b.bp.spare && s.call <= callAttach
+}
+
+// blames tells whether an error is a failure of this callback.
+func blames(err error, c call) bool {
+	if e, ok := errors.AsType[*sputnik.BlockError](err); ok {
+		return e.Callback == c.String()
+	}
+	e, ok := errors.AsType[*sputnik.InitError](err)
+	return ok && e.Callback == c.String()
+}
+
+// checkStalled wants a callback behind the word of the watchdog.
+func (o *oracle) checkStalled(e sputnik.CallbackStalled, at time.Duration) {
+	for _, b := range o.books {
+		if b.name != e.Block.Responsibility {
+			continue
+		}
+		for _, s := range b.past {
+			if s.call.String() == e.Callback && s.begin <= at-e.For+time.Millisecond && (s.end < 0 || s.end >= at) {
+				return
+			}
+		}
+		o.offend("watchdog", "%s of %s is said to stall for %v, but doesn't", e.Callback, b.name, e.For)
+	}
+}
+
+// checkCycle wants each block on a circle to be in an OnMsg.
+func (o *oracle) checkCycle(e sputnik.WaitCycle, at time.Duration) {
+	for _, d := range e.Blocks {
+		for _, b := range o.books {
+			if b.name != d.Responsibility {
+				continue
+			}
+			inside := false
+			for _, s := range b.past {
+				inside = inside || s.call == callMsg && s.begin <= at && (s.end < 0 || s.end >= at)
+			}
+			if !inside {
+				o.offend("cycle", "%s is said to be in a circle, but has no OnMsg in progress", b.name)
+			}
+		}
+	}
+}

@@ -78,18 +78,16 @@ func (in *initiator) add(ctx context.Context, d BlockDescriptor) error {
 		}
 		return 0, false
 	})
-	if len(faults) > 0 {
-		return &SetupError{faults}
-	}
-	b, faults := in.create(&w, d, position, worker.Patience{Limit: in.cfg.initTimeout, Abort: in.hurried})
-	if len(faults) > 0 {
+	b, wrong := in.create(&w, d, position, worker.Patience{Limit: in.cfg.initTimeout, Abort: in.hurried})
+	if faults = append(faults, wrong...); len(faults) > 0 {
 		return &SetupError{faults}
 	}
 	u := newUnit(in, d, b, position)
 	halt, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(in.alive, func() { cancel(in.why()) })()
-	if failed := in.bringUp(halt, &w, []*unit{u}); failed != nil {
+	if failed := in.bringUp(halt, in.hurried, &w, u.life.Load()); failed != nil {
+		u.fault(failed)
 		in.finish(u, &w, failed)
 		in.keepHung(u)
 		return failed
@@ -100,6 +98,10 @@ func (in *initiator) add(ctx context.Context, d BlockDescriptor) error {
 	in.byResp.Store(d.Responsibility, u)
 	u.life.Load().start()
 	u.life.Load().open()
+	select {
+	case in.added <- struct{}{}:
+	default:
+	}
 	return nil
 }
 

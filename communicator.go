@@ -1,6 +1,6 @@
 package sputnik
 
-import "github.com/sputnik-go/sputnik/internal/mailbox"
+import "github.com/sputnik-go/sputnik/internal/wait"
 
 // BlockCommunicator is a block's handle on a block: on itself, as Run and Attach get it, or on another
 // one, as Communicator returns it. All methods may be called from any goroutine, at any time, even after
@@ -41,34 +41,20 @@ func (c *communicator) Send(msg Msg) bool {
 		c.to.box.Refuse()
 		return false
 	}
-	request := c.from.asked.in(msg) // one that is sent on
+	request := c.from.peer.Of(msg) // one that is sent on
 	if request != nil {
-		request.hand(c.to)
+		request.Hand(&c.to.peer)
 	}
 	// Nobody would make room for a message to itself, nor before the launch.
 	mayWait := c.to.shape.overflow == Wait && c.from != c.to && c.from.in.claimed.Load()
 	accepted, held := c.to.box.Send(msg, mayWait)
 	if held != nil {
-		accepted = c.await(msg, held)
+		accepted = wait.Room(&c.from.peer, &c.to.peer, &c.to.box, held, c.from.life.Load().flush.Done())
 	}
 	if request != nil && !accepted {
-		request.hand(c.from)
+		request.Hand(&c.from.peer)
 	}
 	return accepted
-}
-
-// await waits for room in the mailbox.
-func (c *communicator) await(msg Msg, held *mailbox.Waiter) (accepted bool) {
-	w := &call{from: c.from, to: c.to, held: held}
-	c.from.waits.add(w, waitsSide)
-	defer c.from.waits.remove(w, waitsSide)
-	w.inquire()
-	w.locate()
-	var ended <-chan struct{}
-	if request, ok := msg[requestKey].(*call); ok {
-		ended = request.ctx.Done()
-	}
-	return c.to.box.Await(held, c.from.life.Load().flush.Done(), ended)
 }
 
 // control is a block's handle on the initiator. What is sent to it is done at once, on the sender's goroutine.

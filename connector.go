@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sputnik-go/sputnik/internal/backoff"
 	"github.com/sputnik-go/sputnik/internal/worker"
 )
 
@@ -157,7 +158,7 @@ func (c *connector) connect(ctx context.Context, attempt *int) (ServerConnection
 
 // pause is the backoff after so many failures.
 func (c *connector) pause(failures int) time.Duration {
-	return backoff(failures, c.unit.in.cfg.interval, c.unit.in.cfg.backoffCap)
+	return backoff.Pause(failures, c.unit.in.cfg.interval, c.unit.in.cfg.backoffCap)
 }
 
 // sleep waits before the given attempt and tells whether it is still wanted.

@@ -38,6 +38,7 @@ type initiator struct {
 	hurried  chan struct{}   // closed when the finish is cut short
 	flying   chan struct{}   // closed when every Run was started
 	landed   chan struct{}   // closed when err is settled
+	added    chan struct{}   // 1 slot: wakes the watchdog for a new block
 	gate     chan struct{}   // holds one token, for who changes the list of blocks
 	claimed  atomic.Bool     // by the one call that flies, or lands
 	unwatch  func() bool     // ends the watch on the host's context
@@ -73,6 +74,7 @@ func newInitiator(cfg *config) (*initiator, error) {
 		hurried: make(chan struct{}),
 		flying:  make(chan struct{}),
 		landed:  make(chan struct{}),
+		added:   make(chan struct{}, 1),
 		gate:    make(chan struct{}, 1),
 		state:   StatePreparing,
 		since:   time.Now(),
@@ -83,9 +85,6 @@ func newInitiator(cfg *config) (*initiator, error) {
 	in.id = fmt.Sprintf("%p", in)
 	faults := append([]error(nil), cfg.faults...)
 	for i, d := range cfg.descriptors() {
-		if _, err := cfg.factory(d.Name); err != nil {
-			continue // among the faults already
-		}
 		b, wrong := in.create(&in.worker, d, i+1, worker.Patience{Limit: cfg.initTimeout})
 		faults = append(faults, wrong...)
 		if len(faults) > 0 {
@@ -106,12 +105,14 @@ func newInitiator(cfg *config) (*initiator, error) {
 func (in *initiator) create(w *worker.Worker, d BlockDescriptor, position int, p worker.Patience) (*Block, []error) {
 	factory, err := in.cfg.factory(d.Name)
 	if err != nil {
-		return nil, []error{err}
+		return nil, nil // among the faults already
 	}
+	began := time.Now()
 	var b *Block // the factory's until its outcome came
 	err, came := p.Await(run(w, context.Background(), func() error { b = factory(); return nil }))
 	if !came {
-		err = fmt.Errorf("%w (%v)", ErrTimeout, p.Limit)
+		w.GiveUp()
+		return nil, []error{fmt.Errorf("block %d (%s): factory: %w (%v)", position, d, ErrTimeout, time.Since(began).Round(time.Millisecond))}
 	}
 	var faults []error
 	switch {
@@ -158,7 +159,11 @@ func (in *initiator) prepare() error {
 		onEnd()
 	}
 	defer in.worker.GiveUp()
-	if failed := in.bringUp(in.alive, &in.worker, in.units); failed != nil {
+	lives := make([]*life, len(in.units))
+	for i, u := range in.units {
+		lives[i] = u.life.Load()
+	}
+	if failed := in.bringUp(in.alive, in.hurried, &in.worker, lives...); failed != nil {
 		in.stop(failed)
 		in.land(&in.worker, failed)
 		return in.err
@@ -168,34 +173,28 @@ func (in *initiator) prepare() error {
 	return nil
 }
 
-// bringUp initialises blocks in order, then attaches them. A stop meanwhile, which is the end of halt, is an error even if the callback
-// in progress succeeds; one that overruns its limit, or a stop by too much, is left behind with its goroutine.
-func (in *initiator) bringUp(halt context.Context, w *worker.Worker, units []*unit) error {
-	p := worker.Patience{Limit: in.cfg.initTimeout, Grace: interruptGrace, Interrupt: halt.Done(), Abort: in.hurried}
-	step := func(u *unit, callback string, call func(w *worker.Worker, p worker.Patience) error) error {
-		cause := context.Cause(halt)
-		if cause != nil {
-			return u.notUp(callback, fmt.Errorf("not called: %w", cause))
-		}
-		err := call(w, p)
-		switch cause = context.Cause(halt); {
-		case cause != nil && err != nil:
-			return u.notUp(callback, fmt.Errorf("%w, then: %w", cause, err))
-		case cause != nil:
-			return u.notUp(callback, cause)
-		case err != nil:
-			return u.notUp(callback, err)
-		}
-		return nil
-	}
-	for _, u := range units {
-		if err := step(u, "Init", u.life.Load().init); err != nil {
-			return err
-		}
-	}
-	for _, u := range units {
-		if err := step(u, "Attach", u.life.Load().attach); err != nil {
-			return err
+// bringUp initialises instances in order, then attaches them. A stop meanwhile, which is the end of halt, is an error even if the
+// callback in progress succeeds; one that overruns its limit, or a stop by too much, or abort, is left behind with its goroutine.
+func (in *initiator) bringUp(halt context.Context, abort <-chan struct{}, w *worker.Worker, lives ...*life) error {
+	p := worker.Patience{Limit: in.cfg.initTimeout, Grace: interruptGrace, Interrupt: halt.Done(), Abort: abort}
+	for _, step := range []struct {
+		callback string
+		call     func(l *life, w *worker.Worker, p worker.Patience) error
+	}{{"Init", (*life).init}, {"Attach", (*life).attach}} {
+		for _, l := range lives {
+			err := context.Cause(halt)
+			if err != nil {
+				return l.unit.notUp(step.callback, fmt.Errorf("not called: %w", err))
+			}
+			err = step.call(l, w, p)
+			if cause := context.Cause(halt); cause != nil && err != nil {
+				err = fmt.Errorf("%w, then: %w", cause, err)
+			} else if cause != nil {
+				err = cause
+			}
+			if err != nil {
+				return l.unit.notUp(step.callback, err)
+			}
 		}
 	}
 	return nil
@@ -363,7 +362,9 @@ func (in *initiator) status() Status {
 	s.Blocks = make([]BlockStatus, len(units))
 	for i, u := range units {
 		s.Blocks[i] = u.status()
+		if circle := u.peer.Circle(); circle != nil {
+			s.WaitCycles = append(s.WaitCycles, owners(circle))
+		}
 	}
-	s.WaitCycles = waitCycles(units)
 	return s
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sputnik-go/sputnik/internal/mailbox"
 	"github.com/sputnik-go/sputnik/internal/stack"
 	"github.com/sputnik-go/sputnik/internal/worker"
 )
@@ -39,10 +40,10 @@ func (in *initiator) land(w *worker.Worker, failure error) {
 	}
 	in.mu.Unlock()
 	if w == nil && in.cfg.finishDelay > 0 {
-		await(in.hurried, began.Add(in.cfg.finishDelay), nil)
+		worker.Wait(in.hurried, began.Add(in.cfg.finishDelay), nil)
 	}
 	// Whoever is adding or removing a block is waited for; the token stays here.
-	if !await(in.gate, began.Add(in.cfg.finishTimeout/2), in.hurried) {
+	if !worker.Wait(in.gate, began.Add(in.cfg.finishTimeout/2), in.hurried) {
 		in.hurry(false)
 		<-in.gate
 	}
@@ -62,8 +63,10 @@ func (in *initiator) land(w *worker.Worker, failure error) {
 // finish finishes one block: closes and empties its mailbox, ends its context, calls Finish, awaits Run and all
 // other callbacks (G5). A block that doesn't come back in time is abandoned (G7). why tells that it isn't the process that ends.
 func (in *initiator) finish(u *unit, w *worker.Worker, why error) {
-	if w != nil && u.status().State != StateInitialised {
-		return // its Init failed, or was never called (G2)
+	if w != nil && u.status().State != StateInitialised { // its Init failed, or was never called (G2)
+		u.box.Close()
+		u.account()
+		return
 	}
 	began := time.Now()
 	share := in.share(u)
@@ -81,10 +84,10 @@ func (in *initiator) finish(u *unit, w *worker.Worker, why error) {
 	if l.down {
 		l.release()
 	} else {
-		if !await(drained, began.Add(share/4*3), in.hurried) {
+		if !worker.Wait(drained, began.Add(share/4*3), in.hurried) {
 			u.box.CallOff()
 		}
-		stuck = l.end(w, why, drained, began, share, l.release)
+		stuck = l.end(w, why, drained, began, share, in.hurried, l.release)
 	}
 	u.settle(stuck, time.Since(began))
 	if w != nil && len(stuck) > 0 {
@@ -100,20 +103,26 @@ func (u *unit) endRestart(until time.Time) {
 	}
 	keeper := u.keeper
 	u.mu.Unlock()
-	if keeper != nil && !await(keeper, until, u.in.hurried) {
+	if keeper != nil && !worker.Wait(keeper, until, u.in.hurried) {
 		close(u.lost)
 		<-keeper
 	}
 }
 
-// settle closes the block's books.
-func (u *unit) settle(stuck []string, took time.Duration) {
-	u.asked.end(nil)
+// account ends the block's accounting, and that of its requests (G13).
+func (u *unit) account() mailbox.Stats {
+	u.peer.Fail(0, ErrBlockEnded)
 	box := u.box.Settle()
 	if left := box.Dead - u.box.Dropped(); left > 0 {
 		u.fault(&UnhandledError{u.desc, left})
 		u.in.events.emit(MessagesLost{now(), u.desc, left, "left unhandled at the finish"})
 	}
+	return box
+}
+
+// settle closes the block's books.
+func (u *unit) settle(stuck []string, took time.Duration) {
+	box := u.account()
 	if len(stuck) > 0 {
 		u.abandon(u.abandoned(stuck, took))
 	}
@@ -177,37 +186,6 @@ func (in *initiator) timeLeft() time.Duration {
 		return in.cfg.finishTimeout
 	}
 	return time.Until(in.deadline)
-}
-
-// await returns false when the time was up, or cut was closed, before done.
-func await(done <-chan struct{}, until time.Time, cut <-chan struct{}) bool {
-	if isClosed(done) {
-		return true
-	}
-	timer := time.NewTimer(time.Until(until))
-	defer timer.Stop()
-	select {
-	case <-done:
-		return true
-	case <-timer.C:
-	case <-cut:
-	}
-	return isClosed(done)
-}
-
-type callback struct {
-	name string
-	done <-chan struct{}
-}
-
-// awaitAll returns the names of those that did not return in time.
-func awaitAll(callbacks []callback, until time.Time, cut <-chan struct{}) (stuck []string) {
-	for _, c := range callbacks {
-		if !await(c.done, until, cut) {
-			stuck = append(stuck, c.name)
-		}
-	}
-	return stuck
 }
 
 // hurry cuts the finish short: every context ends, no further message is handled, and all that is left to do

@@ -3,36 +3,42 @@ package sputnik
 import (
 	"context"
 	"runtime/pprof"
-	"slices"
 	"time"
 
+	"github.com/sputnik-go/sputnik/internal/errs"
 	"github.com/sputnik-go/sputnik/internal/link"
 	"github.com/sputnik-go/sputnik/internal/mailbox"
 	"github.com/sputnik-go/sputnik/internal/stack"
+	"github.com/sputnik-go/sputnik/internal/wait"
 	"github.com/sputnik-go/sputnik/internal/worker"
 )
 
 // life is one instance of a block in flight, from its creation to its end.
 type life struct {
-	unit     *unit
-	block    *Block
-	link     *link.Link      // nil where the block has no connection callbacks
-	ctx      context.Context // carries the labels; ends with the block's finish
-	cancel   context.CancelCauseFunc
-	ran      chan struct{}   // closed when Run has returned
-	flush    context.Context // see FlushContext; its end also frees the block's goroutines from waiting
-	timeUp   context.CancelFunc
-	replaced bool // by a restart, or going to be; guarded by the unit's lock
-	down     bool // has ended, and there is no other; likewise
+	unit        *unit
+	block       *Block
+	link        *link.Link      // nil where the block has no connection callbacks
+	ctx         context.Context // carries the labels; ends with the block's finish
+	cancel      context.CancelCauseFunc
+	ran         chan struct{}   // closed when Run has returned
+	flush       context.Context // see FlushContext; its end also frees the block's goroutines from waiting
+	timeUp      context.CancelFunc
+	number      int  // of the block's instances, from 1
+	initialised bool // Init has succeeded
+	replaced    bool // by a restart, or going to be; guarded by the unit's lock
+	down        bool // has ended, and there is no other; likewise
 }
 
 func newLife(u *unit, b *Block) *life {
-	l := &life{unit: u, block: b, ran: make(chan struct{})}
+	l := &life{unit: u, block: b, number: 1, ran: make(chan struct{})}
+	if before := u.life.Load(); before != nil {
+		l.number = before.number + 1
+	}
 	labels := stack.Labelled(u.in.base, u.in.id, u.desc.Responsibility)
 	l.flush, l.timeUp = context.WithCancel(labels)
 	l.ctx, l.cancel = context.WithCancelCause(context.WithValue(labels, flushKey{}, l.flush))
 	if b.linked() {
-		l.link = link.New(l.deliverSoon)
+		l.link = link.New(l.deliverSoon, b.onConnect, b.onDisconnect)
 	}
 	return l
 }
@@ -76,7 +82,10 @@ func (l *life) init(w *worker.Worker, p worker.Patience) error {
 	began := time.Now()
 	err := l.step(w, p, "Init", func() error { return l.block.init(ConfFor(l.unit.in.cfg.confFactory, l.unit.desc)) })
 	if err == nil {
-		l.unit.enter(StateInitialised)
+		l.initialised = true
+		if l.number == 1 {
+			l.unit.enter(StateInitialised)
+		}
 		l.unit.in.events.emit(BlockInitialised{now(), l.unit.desc, time.Since(began)})
 	}
 	return err
@@ -108,6 +117,7 @@ func (l *life) start() {
 	begun := make(chan struct{})
 	go func() {
 		defer close(l.ran)
+		defer l.hushed()
 		l.label()
 		guard(func() error {
 			l.unit.enter(StateRunning)
@@ -119,6 +129,13 @@ func (l *life) start() {
 	<-begun
 }
 
+// hushed lets no more news through, where Run has ended in the finish and there is no Finish (G5).
+func (l *life) hushed() {
+	if l.link != nil && l.block.finish == nil && l.ctx.Err() != nil {
+		l.link.Close()
+	}
+}
+
 func (l *life) run() error {
 	bc := &communicator{from: l.unit, to: l.unit}
 	if l.block.runContext == nil {
@@ -126,7 +143,7 @@ func (l *life) run() error {
 		return nil
 	}
 	err := l.block.runContext(l.ctx, bc)
-	if l.ctx.Err() != nil && isOnly(err, l.ctx.Err(), context.Cause(l.ctx)) {
+	if l.ctx.Err() != nil && errs.IsOnly(err, l.ctx.Err(), context.Cause(l.ctx)) {
 		return nil
 	}
 	return err
@@ -145,21 +162,6 @@ func (l *life) runReturned(err error) {
 	}
 }
 
-// isOnly tells whether err is, or wraps, one of the expected errors, and nothing else beside it.
-func isOnly(err error, expected ...error) bool {
-	if slices.Contains(expected, err) {
-		return true
-	}
-	switch w := err.(type) { //nolint:errorlint // this is the unwrapping
-	case interface{ Unwrap() []error }:
-		all := w.Unwrap()
-		return len(all) > 0 && !slices.ContainsFunc(all, func(e error) bool { return !isOnly(e, expected...) })
-	case interface{ Unwrap() error }:
-		return isOnly(w.Unwrap(), expected...)
-	}
-	return false
-}
-
 // fail notes that a callback failed, which restarts the block or stops the process (G11).
 func (l *life) fail(callback string, err error) {
 	u := l.unit
@@ -175,7 +177,9 @@ func (l *life) fail(callback string, err error) {
 		return
 	}
 	u.fault(be)
-	u.in.stop(be)
+	if !isClosed(u.ending) { // its own end may come by a removal, which is no reason to stop
+		u.in.stop(be)
+	}
 }
 
 // consume is the goroutine that calls OnMsg, and the connection callbacks of a serial block. One
@@ -183,27 +187,30 @@ func (l *life) fail(callback string, err error) {
 // is finishing by then, but what was accepted is still handled).
 func (l *life) consume(m mailbox.Msg) {
 	more, inMsg, over := true, false, false
-	var request *call // that the message in OnMsg makes
+	var request *wait.Wait // that the message in OnMsg makes
 	defer func() {
 		if !over {
 			go l.consume(m) // a callback has ended the goroutine
 		}
 	}()
 	l.label()
-	box, asked := &l.unit.box, &l.unit.asked
+	box, peer := &l.unit.box, &l.unit.peer
 	for more {
 		guard(func() error {
 			for more {
-				if box.TakeNews() {
+				if box.TakeNews() && l.link != nil {
 					l.deliver()
 				}
 				if msg := m; msg != nil && !box.Off() {
 					m, inMsg = nil, true
-					if request = asked.in(msg); request != nil {
-						request.taker.Store(l)
+					if request = peer.Of(msg); request != nil {
+						request.Taken(l.number)
 					}
 					l.block.onMsg(msg)
 					inMsg = false
+					if request != nil {
+						request.Passed()
+					}
 					box.Handled()
 				} else if msg != nil {
 					m = nil
@@ -217,7 +224,7 @@ func (l *life) consume(m mailbox.Msg) {
 				inMsg = false
 				box.Handled()
 				if request != nil {
-					request.fail(&BlockError{l.unit.desc, "OnMsg", err})
+					request.Fail(&BlockError{l.unit.desc, "OnMsg", err})
 				}
 				l.fail("OnMsg", err)
 			}
@@ -240,11 +247,11 @@ func (l *life) deliverSoon() {
 func (l *life) deliver() {
 	l.label()
 	for {
-		name, callback := l.news()
+		name, callback := l.link.Next()
 		if callback == nil {
 			return
 		}
-		guard(callback, func(err error) {
+		guard(func() error { callback(); return nil }, func(err error) {
 			if err != nil {
 				l.fail(name, err)
 			}
@@ -256,59 +263,34 @@ func (l *life) deliver() {
 	}
 }
 
-// news returns the connection callback that is due.
-func (l *life) news() (name string, callback func() error) {
-	if l.link == nil {
-		return "", nil
-	}
-	switch kind, conn := l.link.Next(); kind {
-	case link.Connect:
-		return kind.String(), func() error {
-			if l.block.onConnect != nil {
-				l.block.onConnect(conn)
-			}
-			return nil
-		}
-	case link.Disconnect:
-		return kind.String(), func() error {
-			if l.block.onDisconnect != nil {
-				l.block.onDisconnect()
-			}
-			return nil
-		}
-	case link.None:
-	}
-	return "", nil
-}
-
 // end ends an instance within its share of time: its context, then Finish, then Run and all other callbacks are awaited (G5).
-// emptied is closed when no OnMsg is in progress any more; release ends what the block may still wait for. It returns the names of
+// emptied is closed when no OnMsg is in progress any more; cut cuts the waiting short; release ends what the block may still wait for. It returns the names of
 // the callbacks that did not come back. w is the goroutine of initialisation where Run was never started.
-func (l *life) end(w *worker.Worker, cause error, emptied <-chan struct{}, began time.Time, share time.Duration, release func()) (stuck []string) {
+func (l *life) end(w *worker.Worker, cause error, emptied <-chan struct{}, began time.Time, share time.Duration, cut <-chan struct{}, release func()) (stuck []string) {
 	in := l.unit.in
 	tail := min(share/4, maxTail)
 	soft := began.Add(share - tail)
 	l.cancel(cause)
 	if w == nil && l.block.finish == nil {
-		await(l.ran, soft, in.hurried) // it may flush, and hears of the connection until it is through
+		worker.Wait(l.ran, soft, cut) // it may flush, and hears of the connection until it is through
 	}
-	callbacks := []callback{{"OnMsg", emptied}}
+	callbacks := []worker.Callback{{Name: "OnMsg", Done: emptied}}
 	if l.link != nil {
-		callbacks = append(callbacks, callback{"OnServerConnect or OnServerDisconnect", l.link.Close()})
+		callbacks = append(callbacks, worker.Callback{Name: "OnServerConnect or OnServerDisconnect", Done: l.link.Close()})
 	}
 	if l.block.finish != nil {
-		callbacks = append(callbacks, callback{"Finish", l.finish(w)})
+		callbacks = append(callbacks, worker.Callback{Name: "Finish", Done: l.finish(w)})
 	}
 	if w == nil {
-		callbacks = append(callbacks, callback{"Run", l.ran})
+		callbacks = append(callbacks, worker.Callback{Name: "Run", Done: l.ran})
 	}
-	stuck = awaitAll(callbacks, soft, in.hurried)
+	stuck = worker.Stuck(callbacks, soft, cut)
 	release() // before the time is up: a callback may hang in a Send that waits
 	if len(stuck) > 0 {
 		if isClosed(in.hurried) {
 			tail = min(share, in.share(l.unit))
 		}
-		stuck = awaitAll(callbacks, time.Now().Add(tail), nil)
+		stuck = worker.Stuck(callbacks, time.Now().Add(tail), nil)
 	}
 	return stuck
 }

@@ -1,14 +1,15 @@
 package sputnik
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"runtime/pprof"
 	"slices"
 	"time"
 
+	"github.com/sputnik-go/sputnik/internal/backoff"
 	"github.com/sputnik-go/sputnik/internal/worker"
 )
 
@@ -86,33 +87,6 @@ func (e *RestartError) Unwrap() error { return e.Err }
 // errReturned is why RestartAlways restarts a block that did not fail.
 var errReturned = errors.New("returned")
 
-// storm is a row of restarts within the window of the policy.
-type storm struct {
-	first error
-	at    []time.Time
-}
-
-// count notes a failure. It returns the pause before the next try, and false when there were too many.
-func (s *storm) count(p RestartPolicy, failure error) (pause time.Duration, ok bool) {
-	s.at = slices.DeleteFunc(s.at, func(t time.Time) bool { return time.Since(t) >= p.Window })
-	if len(s.at) == 0 {
-		s.first = failure
-	}
-	if len(s.at) >= p.Max {
-		return 0, false
-	}
-	s.at = append(s.at, time.Now())
-	return backoff(len(s.at), p.Backoff, p.BackoffCap), true
-}
-
-// backoff is the pause after so many failures: exponential, with full jitter.
-func backoff(failures int, ceiling, most time.Duration) time.Duration {
-	for i := 1; i < failures && ceiling < most; i++ {
-		ceiling *= 2
-	}
-	return rand.N(min(ceiling, most)) + 1
-}
-
 // restart has the failed instance replaced, and tells whether it is going to be.
 func (u *unit) restart(l *life, failure error) bool {
 	u.mu.Lock()
@@ -141,46 +115,51 @@ func (u *unit) restart(l *life, failure error) bool {
 
 // replace ends the instance that failed and makes others until one is up, or until that is no longer wanted.
 func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
-	in := u.in
+	in, policy := u.in, u.shape.restart
 	in.setDown(u, failure)
-	began := time.Now()
-	if stuck := l.end(nil, failure, paused, began, u.restartShare(), l.timeUp); len(stuck) > 0 {
+	if !u.takeDown(l, nil, failure, paused) {
 		u.stayDown(l, failure)
-		u.abandon(u.abandoned(stuck, time.Since(began)))
 		in.stop(failure)
 		return
 	}
-	u.asked.end(l)
 	for {
-		pause, ok := u.storm.count(u.shape.restart, failure)
+		n, ok := u.storm.Count(failure, policy.Max, policy.Window)
 		if !ok {
-			failed := &RestartError{u.desc, len(u.storm.at), u.shape.restart.Window, u.storm.first}
+			failed := &RestartError{u.desc, n, policy.Window, u.storm.First}
 			u.stayDown(l, failed)
 			in.stop(failed)
 			return
 		}
-		in.events.emit(BlockRestarting{now(), u.desc, failure, len(u.storm.at), pause})
-		if !u.wait(pause) && u.box.Stats().Depth == 0 {
-			u.stayDown(l, failure)
+		pause := backoff.Pause(n, policy.Backoff, policy.BackoffCap)
+		in.events.emit(BlockRestarting{now(), u.desc, failure, n, pause})
+		wanted := u.wait(pause)
+		if !wanted && u.box.Stats().Depth == 0 {
+			u.stayDown(l, u.storm.First, failure)
 			return
 		}
 		next, err := u.renew()
 		if err == nil {
-			u.mu.Lock()
-			u.restarts++
-			u.mu.Unlock()
-			u.life.Store(next)
-			next.start()
-			next.open()
-			in.setDown(u, nil)
+			u.up(next)
 			return
 		}
-		if isClosed(u.lost) {
-			u.stayDown(l, err)
+		if !wanted || u.status().State == StateAbandoned { // there must never be two
+			u.stayDown(l, u.storm.First, err)
+			in.stop(u.storm.First)
 			return
 		}
 		failure = err
 	}
+}
+
+// up lets a new instance work.
+func (u *unit) up(next *life) {
+	u.mu.Lock()
+	u.restarts++
+	u.mu.Unlock()
+	u.life.Store(next)
+	next.start()
+	next.open()
+	u.in.setDown(u, nil)
 }
 
 // wait tells whether the restart is still wanted after the pause.
@@ -197,12 +176,16 @@ func (u *unit) wait(pause time.Duration) bool {
 }
 
 // stayDown notes that there will be no other instance.
-func (u *unit) stayDown(l *life, failure error) {
+func (u *unit) stayDown(l *life, failures ...error) {
 	u.mu.Lock()
 	l.down = true
-	u.state, u.since = StateFailed, time.Now()
+	if u.state != StateAbandoned {
+		u.state, u.since = StateFailed, time.Now()
+	}
 	u.mu.Unlock()
-	u.fault(failure)
+	for _, err := range slices.Compact(failures) {
+		u.fault(err)
+	}
 }
 
 // renew makes the next instance and brings it up to Attach.
@@ -210,33 +193,29 @@ func (u *unit) renew() (*life, error) {
 	in := u.in
 	var w worker.Worker
 	defer w.GiveUp()
-	limit := worker.Patience{Limit: in.cfg.initTimeout, Grace: interruptGrace, Interrupt: in.stopping, Abort: u.lost}
-	b, faults := in.create(&w, u.desc, u.position, limit)
+	b, faults := in.create(&w, u.desc, u.position, worker.Patience{Limit: in.cfg.initTimeout, Abort: u.lost})
 	if len(faults) == 0 && b.shape() != u.shape {
-		faults = []error{errors.New("the factory returned a block with other options than before")}
+		faults = []error{fmt.Errorf("block %d (%s): the factory returned a block with other options than before", u.position, u.desc)}
 	}
 	if len(faults) > 0 {
-		return nil, u.notUp("Init", &SetupError{faults})
+		return nil, u.notUp("factory", &SetupError{faults})
 	}
 	next := newLife(u, b)
-	if err := next.init(&w, limit); err != nil {
-		return nil, u.notUp("Init", err)
+	err := in.bringUp(context.Background(), u.lost, &w, next)
+	if err != nil && next.initialised { // Attach failed
+		u.takeDown(next, &w, err, u.box.Pause())
 	}
-	if err := next.attach(&w, limit); err != nil {
-		err = u.notUp("Attach", err)
-		closed := make(chan struct{})
-		close(closed)
-		if stuck := next.end(&w, err, closed, time.Now(), u.restartShare(), next.timeUp); len(stuck) > 0 {
-			u.abandon(u.abandoned(stuck, u.restartShare()))
-		}
-		return nil, err
-	}
-	return next, nil
+	return next, err
 }
 
-func (u *unit) restartShare() time.Duration {
-	if d := u.life.Load().block.finishTimeout; d > 0 {
-		return d
+// takeDown ends an instance, to make room for the next one, and tells whether it went: else it is abandoned.
+func (u *unit) takeDown(l *life, w *worker.Worker, cause error, idle <-chan struct{}) bool {
+	began, limit := time.Now(), u.in.cfg.finishTimeout
+	share := min(cmp.Or(l.block.finishTimeout, limit/2), limit)
+	stuck := l.end(w, cause, idle, began, share, u.lost, l.timeUp)
+	u.peer.Fail(l.number, ErrBlockEnded)
+	if len(stuck) > 0 {
+		u.abandon(u.abandoned(stuck, time.Since(began)))
 	}
-	return u.in.cfg.finishTimeout / 2
+	return len(stuck) == 0
 }

@@ -5,7 +5,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sputnik-go/sputnik/internal/backoff"
 	"github.com/sputnik-go/sputnik/internal/mailbox"
+	"github.com/sputnik-go/sputnik/internal/stack"
+	"github.com/sputnik-go/sputnik/internal/wait"
 )
 
 // unit is one place in the process: a block's descriptor, its mailbox and its books. It outlives the block's
@@ -19,8 +22,7 @@ type unit struct {
 	box     mailbox.Box
 	life    atomic.Pointer[life] // the current instance, or the last one
 	dropped atomic.Uint64        // by a full mailbox, not yet told to observers
-	asked   calls                // requests that wait for an answer of this block
-	waits   calls                // its own requests that wait, and its Sends
+	peer    wait.Peer            // in requests, and in Sends that wait
 	watched watched              // of the watchdog only
 
 	mu       sync.Mutex
@@ -30,7 +32,7 @@ type unit struct {
 	lastErr  error
 	stalled  string // the callback that overruns its limit
 	restarts int
-	storm    storm
+	storm    backoff.Storm
 	ending   chan struct{} // closed when no further restart may begin
 	lost     chan struct{} // closed when the restart in progress has to give up
 	keeper   chan struct{} // closed when the restart in progress is through; nil: there was none
@@ -58,11 +60,23 @@ func newUnit(in *initiator, d BlockDescriptor, b *Block, position int) *unit {
 		state: StateCreated, since: time.Now(), ending: make(chan struct{}), lost: make(chan struct{}),
 	}
 	u.box.Init(b.capacity, mailbox.Overflow(b.overflow), func(first mailbox.Msg) { u.life.Load().consume(first) }, u.drop)
+	u.peer.Owner, u.peer.Order = u, position
+	u.peer.Inside = func() bool { return stack.Inside((*life).consume) }
+	u.peer.OnCircle = func(circle []*wait.Peer) { in.events.emit(WaitCycle{now(), owners(circle)}) }
 	u.life.Store(newLife(u, b))
 	if b.bind != nil {
 		b.bind(u)
 	}
 	return u
+}
+
+func owner(p *wait.Peer) *unit { return p.Owner.(*unit) } //nolint:forcetypeassert // newUnit sets it
+
+func owners(peers []*wait.Peer) (all []BlockDescriptor) {
+	for _, p := range peers {
+		all = append(all, owner(p).desc)
+	}
+	return all
 }
 
 func (u *unit) enter(s State) {
@@ -76,27 +90,29 @@ func (u *unit) fault(err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.lastErr = err
-	if len(u.faults) < maxFaults {
+	if _, again := err.(*BlockError); !again || len(u.faults) < maxFaults { //nolint:errorlint // what it is itself
 		u.faults = append(u.faults, err)
 	}
 }
 
-// notUp notes, in the books as well, that the block did not come up.
+// notUp says why the block did not come up.
 func (u *unit) notUp(callback string, err error) error {
 	n := len(u.in.blocks())
 	ie := &InitError{Block: u.desc, Callback: callback, Position: u.position, Of: max(n, u.position), Err: err}
-	if s := u.status().State; s == StateCreated {
-		u.enter(StateFailed)
+	u.mu.Lock()
+	u.lastErr = ie
+	if u.state == StateCreated {
+		u.state, u.since = StateFailed, time.Now()
 	}
-	u.fault(ie)
+	u.mu.Unlock()
 	u.in.events.emit(BlockFailed{now(), u.desc, ie})
 	return ie
 }
 
 // drop is told by the mailbox of each message that DropOldest takes away.
 func (u *unit) drop(m mailbox.Msg) {
-	if c := u.asked.in(m); c != nil {
-		c.fail(ErrMailboxFull)
+	if request := u.peer.Of(m); request != nil {
+		request.Fail(ErrMailboxFull)
 	}
 	if u.in.events.feed == nil {
 		return
@@ -112,7 +128,9 @@ func (u *unit) status() BlockStatus {
 		Block: u.desc, State: u.state, Since: u.since, LastError: u.lastErr, Stalled: u.stalled, Restarts: u.restarts,
 	}
 	u.mu.Unlock()
-	s.WaitsFor = u.waitsFor()
+	if p := u.peer.WaitsFor(); p != nil {
+		s.WaitsFor = owner(p).desc.Responsibility
+	}
 	s.Mailbox = MailboxStatus(u.box.Stats())
 	return s
 }

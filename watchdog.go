@@ -2,8 +2,6 @@ package sputnik
 
 import (
 	"time"
-
-	"github.com/sputnik-go/sputnik/internal/link"
 )
 
 // DefaultWatchdog is how long a callback may run before the watchdog tells of it; see [WithWatchdog].
@@ -42,7 +40,7 @@ func (in *initiator) watch() {
 			tick = min(tick, in.watchdogOf(u)/4)
 			u.look(in.watchdogOf(u))
 		}
-		if await(in.stopping, time.Now().Add(max(tick, time.Millisecond)), nil) {
+		if await(in.stopping, time.Now().Add(max(tick, time.Millisecond)), in.added) {
 			return
 		}
 	}
@@ -58,12 +56,12 @@ func (in *initiator) watchdogOf(u *unit) time.Duration {
 func (u *unit) look(limit time.Duration) {
 	name := ""
 	if l := u.life.Load(); l.link != nil {
-		kind, calls := l.link.Busy()
-		name = kind.String()
+		var calls int
+		name, calls = l.link.Busy()
 		u.see(0, name, uint64(calls), limit) //nolint:gosec // a count
 	}
 	handled, busy := u.box.Busy()
-	if !busy || u.shape.serial && name != link.None.String() {
+	if !busy || u.shape.serial && name != "" {
 		u.see(1, "", 0, limit)
 	} else {
 		u.see(1, "OnMsg", handled, limit)

@@ -8,34 +8,32 @@ import "sync"
 //
 // Whoever delivers calls Next and, after each callback, Done, until Next has nothing more.
 type Link struct {
-	resume func()
+	resume     func()
+	connect    func(conn any)
+	disconnect func()
 
 	mu      sync.Mutex
 	want    int // number of the current connection; 0: none
 	conn    any
-	told    int // what the receiver was told last
-	calls   int // callbacks begun so far
-	calling Kind
+	told    int    // what the receiver was told last
+	calls   int    // callbacks begun so far
+	calling string // the one in progress
 	opened  bool
 	closed  bool
 	busy    bool          // somebody delivers, or is going to
 	idle    chan struct{} // closed when not busy
 }
 
-// Kind of news.
-type Kind uint8
-
-// The kinds.
+// The names of the callbacks.
 const (
-	None Kind = iota
-	Connect
-	Disconnect
+	Connect    = "OnServerConnect"
+	Disconnect = "OnServerDisconnect"
 )
 
 // New makes a link. resume is called, with the link's lock held, when there is something to deliver: it must see to it that
-// somebody soon does.
-func New(resume func()) *Link {
-	l := &Link{resume: resume, idle: make(chan struct{})}
+// somebody soon does. connect and disconnect, the receiver's callbacks, may be nil.
+func New(resume func(), connect func(conn any), disconnect func()) *Link {
+	l := &Link{resume: resume, connect: connect, disconnect: disconnect, idle: make(chan struct{})}
 	close(l.idle)
 	return l
 }
@@ -69,39 +67,44 @@ func (l *Link) Close() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true
-	if l.calling == None {
+	if l.calling == "" {
 		l.rest()
 	}
 	return l.idle
 }
 
-// Next returns what the receiver is to be told now; None ends the delivery.
-func (l *Link) Next() (kind Kind, conn any) {
+// Next returns the callback that is due, by which the receiver is told; nil ends the delivery.
+func (l *Link) Next() (name string, callback func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	switch {
-	case l.closed || l.told == l.want:
+	if l.closed || l.told == l.want {
 		l.rest()
-		return None, nil
-	case l.told != 0:
-		l.told, l.calling = 0, Disconnect
-	default:
-		l.told, l.calling = l.want, Connect
-		conn = l.conn
+		return "", nil
 	}
 	l.calls++
-	return l.calling, conn
+	if l.told != 0 {
+		l.told, l.calling, callback = 0, Disconnect, l.disconnect
+	} else {
+		l.told, l.calling = l.want, Connect
+		if conn := l.conn; l.connect != nil {
+			callback = func() { l.connect(conn) }
+		}
+	}
+	if callback == nil {
+		callback = func() {}
+	}
+	return l.calling, callback
 }
 
 // Done says that the callback has returned.
 func (l *Link) Done() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.calling = None
+	l.calling = ""
 }
 
-// Busy returns the kind of callback in progress, and how many have begun so far.
-func (l *Link) Busy() (kind Kind, calls int) {
+// Busy returns the name of the callback in progress, empty for none, and how many have begun so far.
+func (l *Link) Busy() (name string, calls int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.calling, l.calls
@@ -113,16 +116,4 @@ func (l *Link) rest() {
 		l.busy = false
 		close(l.idle)
 	}
-}
-
-// String names the callback.
-func (k Kind) String() string {
-	switch k {
-	case Connect:
-		return "OnServerConnect"
-	case Disconnect:
-		return "OnServerDisconnect"
-	case None:
-	}
-	return ""
 }

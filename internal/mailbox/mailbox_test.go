@@ -27,6 +27,7 @@ type model struct {
 	capacity int
 	overflow Overflow
 	inside   bool // a message is being handled
+	paused   bool
 	queue    []int
 	waiting  []int // senders held by Wait
 	handled  []int
@@ -36,7 +37,7 @@ type model struct {
 }
 
 func (m *model) take() {
-	if !m.inside && len(m.queue) > 0 {
+	if !m.inside && !m.paused && len(m.queue) > 0 {
 		m.inside = true
 		m.handled = append(m.handled, m.queue[0])
 		m.queue = m.queue[1:]
@@ -78,7 +79,11 @@ func TestABoxIsASlice(t *testing.T) {
 			b.Init(m.capacity, m.overflow, func(msg Msg) {
 				for more := true; more; msg, more = b.Next() {
 					b.TakeNews()
-					if msg == nil {
+					switch {
+					case msg == nil:
+						continue
+					case b.Off():
+						b.Unget(msg)
 						continue
 					}
 					handled = append(handled, msg["n"].(int))
@@ -86,6 +91,7 @@ func TestABoxIsASlice(t *testing.T) {
 					b.Handled()
 				}
 			}, func(Msg) {})
+			var paused <-chan struct{}
 			early := r.IntN(3) // so many are sent before the box is open
 			opened := false
 			for n := range 60 {
@@ -95,7 +101,7 @@ func TestABoxIsASlice(t *testing.T) {
 					synctest.Wait()
 					m.take()
 				}
-				switch op := r.IntN(10); {
+				switch op := r.IntN(13); {
 				case op < 6:
 					go send(&b, Msg{"n": n}, nil)
 					synctest.Wait()
@@ -114,6 +120,15 @@ func TestABoxIsASlice(t *testing.T) {
 				case op == 9:
 					b.Kick()
 					synctest.Wait()
+				case op == 10 && opened && !m.paused:
+					m.paused, paused = true, b.Pause()
+					synctest.Wait()
+				case op > 10 && m.paused && !m.inside:
+					<-paused
+					b.Open()
+					synctest.Wait()
+					m.paused = false
+					m.take()
 				}
 				s := b.Stats()
 				require.Equal(t, m.handled, handled, "seed %d", seed)
@@ -124,7 +139,13 @@ func TestABoxIsASlice(t *testing.T) {
 				}
 				require.Equal(t, depth, s.Depth, "seed %d", seed)
 			}
-			if !opened {
+			if m.paused && m.inside {
+				gate <- struct{}{}
+			}
+			if m.paused {
+				<-paused
+			}
+			if !opened || m.paused {
 				b.Open()
 			}
 			drained := b.Close()

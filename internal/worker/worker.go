@@ -69,3 +69,44 @@ func (p Patience) Await(done <-chan error) (outcome error, came bool) { //nolint
 		}
 	}
 }
+
+// Wait returns false when the time was up, or cut was closed, before done.
+func Wait(done <-chan struct{}, until time.Time, cut <-chan struct{}) bool {
+	if isClosed(done) {
+		return true
+	}
+	timer := time.NewTimer(time.Until(until))
+	defer timer.Stop()
+	select {
+	case <-done:
+		return true
+	case <-timer.C:
+	case <-cut:
+	}
+	return isClosed(done)
+}
+
+// Callback is one in progress; Done is closed when it has returned.
+type Callback struct {
+	Name string
+	Done <-chan struct{}
+}
+
+// Stuck returns the names of those that did not return in time.
+func Stuck(callbacks []Callback, until time.Time, cut <-chan struct{}) (stuck []string) {
+	for _, c := range callbacks {
+		if !Wait(c.Done, until, cut) {
+			stuck = append(stuck, c.Name)
+		}
+	}
+	return stuck
+}
+
+func isClosed(ch <-chan struct{}) bool {
+	select {
+	case <-ch:
+		return true
+	default:
+		return false
+	}
+}

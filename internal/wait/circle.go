@@ -1,0 +1,133 @@
+package wait
+
+import "slices"
+
+// Those whose serving goroutines wait for each other in a circle stand still. Each wait is an edge from one peer to another;
+// only those of the goroutine that serves messages count, as any other one keeps nobody from being served. Whether a goroutine is that
+// one is too dear to find out for each request. So it is asked only where edges, whoever's they are, close a circle; then each
+// goroutine on it looks for itself, and the last one to know sees the circle.
+const (
+	unknown uint32 = iota
+	inquired
+	serving
+	elsewhere
+)
+
+// lasts tells whether the wait goes on and, where it is a request, whether it depends on the goroutine that serves the other.
+func (w *Wait) lasts() bool { return w.goesOn() && !w.passed.Load() }
+
+func (w *Wait) goesOn() bool {
+	if w.held != nil {
+		return w.held.Pending()
+	}
+	return w.Asking()
+}
+
+// inquire is called by the goroutine that is going to wait.
+func (w *Wait) inquire() {
+	if w.From == nil || w.To.waits.n.Load() == 0 {
+		return
+	}
+	reached := make(map[*Peer]bool)
+	var edges []*Wait
+	var visit func(p *Peer)
+	visit = func(p *Peer) {
+		if reached[p] {
+			return
+		}
+		reached[p] = true
+		for _, k := range p.waits.only((*Wait).lasts) {
+			edges = append(edges, k)
+			visit(k.To)
+		}
+	}
+	visit(w.To)
+	if !reached[w.From] {
+		return
+	}
+	for _, k := range edges {
+		if k.held == nil && k.where.CompareAndSwap(unknown, inquired) {
+			k.done <- outcome{inquiry: true}
+		}
+	}
+}
+
+// locate says where the current goroutine is, which is the one that waits.
+func (w *Wait) locate() {
+	if !w.From.Inside() {
+		w.where.Store(elsewhere)
+		return
+	}
+	w.where.Store(serving)
+	if on := w.circle(); on != nil && on[0].told.CompareAndSwap(false, true) {
+		w.From.OnCircle(peers(on))
+	}
+}
+
+// circle returns the waits that last for each other, w among them, or nil. The first is that of the peer that comes first.
+func (w *Wait) circle() []*Wait {
+	on := w.follow()
+	// What was so before and after was so in between, for all of them at the same time.
+	if on == nil || !slices.Equal(on, w.follow()) {
+		return nil
+	}
+	first := 0
+	for i, k := range on {
+		if k.From.Order < on[first].From.Order {
+			first = i
+		}
+	}
+	return slices.Concat(on[first:], on[:first])
+}
+
+func (w *Wait) follow() (on []*Wait) {
+	for k := w; ; k = k.To.servingWait() {
+		switch {
+		case k == nil || !k.lasts():
+			return nil
+		case len(on) > 0 && k == w:
+			return on
+		case slices.Contains(on, k):
+			return nil // a circle that w only waits for
+		}
+		on = append(on, k)
+	}
+}
+
+// servingWait returns what the goroutine that serves p is known to wait for.
+func (p *Peer) servingWait() *Wait {
+	for _, k := range p.waits.only((*Wait).lasts) {
+		if k.where.Load() == serving {
+			return k
+		}
+	}
+	return nil
+}
+
+// WaitsFor returns the peer that this one waits for, by the goroutine that serves it or by another one; nil if it doesn't.
+func (p *Peer) WaitsFor() *Peer {
+	if k := p.servingWait(); k != nil {
+		return k.To
+	}
+	for _, k := range p.waits.only((*Wait).goesOn) {
+		return k.To
+	}
+	return nil
+}
+
+// Circle returns the peers that stand still for each other, if p is one of them, and the first; else nil.
+func (p *Peer) Circle() []*Peer {
+	if k := p.servingWait(); k != nil {
+		if on := k.circle(); on != nil && on[0] == k {
+			return peers(on)
+		}
+	}
+	return nil
+}
+
+func peers(waits []*Wait) (all []*Peer) {
+	for _, k := range waits {
+		all = append(all, k.From)
+	}
+	return all
+}

@@ -1,0 +1,235 @@
+// Package wait keeps the books of who waits for whom: for an answer, or for room in a mailbox. A request always ends, and
+// those who wait for each other in a circle are found.
+package wait
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/sputnik-go/sputnik/internal/mailbox"
+)
+
+// Why an answer did not reach anybody.
+var (
+	ErrReplied   = errors.New("the message is answered already")
+	ErrAskerGone = errors.New("nobody waits for the answer any more")
+)
+
+// Key carries a request in its message.
+const Key = "__request"
+
+// Peer is one who asks and is asked. Its fields are set before use.
+type Peer struct {
+	Owner    any
+	Order    int                  // tells which one of a circle is named first
+	Inside   func() bool          // tells whether the current goroutine is the one that serves this peer's messages
+	OnCircle func(circle []*Peer) // told once of each circle, by the goroutine that closes it
+
+	asked list // that wait for this one
+	waits list // that this one waits for
+}
+
+// Wait is one goroutine's wait. A request ends once: by an answer, a failure, or because the asker leaves.
+type Wait struct {
+	From, To *Peer // nil, both, where nobody knows them
+	ctx      context.Context
+	done     chan outcome    // one for the outcome, one for an inquiry by the way
+	held     *mailbox.Waiter // of a sender that waits for room
+	state    atomic.Uint32   // asking, ...
+	taker    atomic.Int64    // that its message was given to, from 1
+	passed   atomic.Bool     // served, so somebody else is to answer
+	where    atomic.Uint32   // unknown, ...
+	told     atomic.Bool     // the circle that it closes is told
+	at       [2]int          // in the lists
+
+	mu     sync.Mutex
+	holder *Peer // who has the message: the one that was asked, or another it was sent on to; nil: over
+}
+
+type outcome struct {
+	msg     mailbox.Msg
+	err     error
+	inquiry bool // the asker is to say where it is
+}
+
+const (
+	asking uint32 = iota
+	replied
+	failed
+)
+
+// Request begins a request. ctx ends it. Whoever begins must Leave.
+func Request(ctx context.Context, from, to *Peer) *Wait {
+	w := &Wait{From: from, To: to, ctx: ctx, done: make(chan outcome, 2)}
+	if from != nil {
+		from.waits.add(w, waitsSide)
+		w.Hand(to)
+	}
+	return w
+}
+
+// Of returns the request that a message makes, if this peer is asked anything at all: so others need not look into theirs.
+func (p *Peer) Of(msg mailbox.Msg) *Wait {
+	if p.asked.n.Load() == 0 {
+		return nil
+	}
+	w, _ := msg[Key].(*Wait)
+	return w
+}
+
+// Asking tells whether the request has not ended yet.
+func (w *Wait) Asking() bool { return w.state.Load() == asking }
+
+// Context returns the request's own.
+func (w *Wait) Context() context.Context { return w.ctx }
+
+// Reply ends the request by an answer.
+func (w *Wait) Reply(msg mailbox.Msg) error { return w.settle(replied, msg, nil) }
+
+// Fail ends the request without an answer.
+func (w *Wait) Fail(err error) { _ = w.settle(failed, nil, err) } // what was quicker stays
+
+func (w *Wait) settle(state uint32, msg mailbox.Msg, err error) error {
+	if w.state.CompareAndSwap(asking, state) {
+		w.done <- outcome{msg: msg, err: err}
+		return nil
+	}
+	if w.state.Load() == replied {
+		return ErrReplied
+	}
+	return ErrAskerGone
+}
+
+// Taken notes that the message is being served by the taker with this number, so that its end ends the request as well.
+func (w *Wait) Taken(taker int) { w.taker.Store(int64(taker)) }
+
+// Passed notes that the message was served, and that the answer comes from elsewhere.
+func (w *Wait) Passed() { w.passed.Store(true) }
+
+// Answer waits for the outcome. The end of timeUp is a failure, too.
+func (w *Wait) Answer(timeUp <-chan struct{}, late error) (mailbox.Msg, error) {
+	w.inquire()
+	ended := w.ctx.Done()
+	for {
+		select {
+		case o := <-w.done:
+			if !o.inquiry {
+				return o.msg, o.err
+			}
+			w.locate()
+		case <-ended:
+			w.Fail(context.Cause(w.ctx))
+			ended = nil
+		case <-timeUp:
+			w.Fail(late)
+			timeUp = nil
+		}
+	}
+}
+
+// Leave forgets the wait.
+func (w *Wait) Leave() {
+	w.Hand(nil)
+	if w.From != nil {
+		w.From.waits.remove(w, waitsSide)
+	}
+}
+
+// Hand notes who has the message now.
+func (w *Wait) Hand(to *Peer) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.holder == to || w.holder == nil && !w.Asking() {
+		return
+	}
+	if w.holder != nil {
+		w.holder.asked.remove(w, askedSide)
+	}
+	w.holder = nil
+	if to == nil {
+		return
+	}
+	if err := to.asked.add(w, askedSide); err != nil {
+		w.Fail(err)
+		return
+	}
+	w.holder = to
+}
+
+// Fail ends the requests that were given to a taker; 0: all of them, and those to come.
+func (p *Peer) Fail(taker int, err error) {
+	p.asked.mu.Lock()
+	defer p.asked.mu.Unlock()
+	if taker == 0 {
+		p.asked.over = err
+	}
+	for _, w := range p.asked.all {
+		if taker == 0 || w.taker.Load() == int64(taker) {
+			w.Fail(err)
+		}
+	}
+}
+
+// Room waits for room in a mailbox, until quit is closed at the latest.
+func Room(from, to *Peer, box *mailbox.Box, held *mailbox.Waiter, quit <-chan struct{}) (accepted bool) {
+	w := &Wait{From: from, To: to, held: held}
+	from.waits.add(w, waitsSide)
+	defer from.waits.remove(w, waitsSide)
+	w.inquire()
+	w.locate()
+	var gone <-chan struct{}
+	if request, ok := held.Msg()[Key].(*Wait); ok { // its asker may leave
+		gone = request.ctx.Done()
+	}
+	return box.Await(held, quit, gone)
+}
+
+// list holds the waits on one side of a peer.
+type list struct {
+	n    atomic.Int32
+	mu   sync.Mutex
+	all  []*Wait
+	over error // why no more are taken
+}
+
+// Which of its two lists a wait is in.
+const (
+	askedSide = iota
+	waitsSide
+)
+
+func (l *list) add(w *Wait, side int) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.over != nil {
+		return l.over
+	}
+	w.at[side] = len(l.all)
+	l.all = append(l.all, w)
+	l.n.Add(1)
+	return nil
+}
+
+func (l *list) remove(w *Wait, side int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	last := len(l.all) - 1
+	l.all[w.at[side]] = l.all[last]
+	l.all[last].at[side] = w.at[side]
+	l.all[last] = nil
+	l.all = l.all[:last]
+	l.n.Add(-1)
+}
+
+// only returns those that are so.
+func (l *list) only(so func(w *Wait) bool) []*Wait {
+	if l.n.Load() == 0 {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(l.all), func(w *Wait) bool { return !so(w) })
+}

@@ -241,3 +241,35 @@ func TestCallOffStopsBeforeTheNextMessage(t *testing.T) {
 		require.Equal(t, Stats{HighWater: 5, Accepted: 5, Handled: 1, Dead: 4, Rejected: 1}, b.Settle())
 	})
 }
+
+// A pause that meets a message on its way to the consumer gives it back: it is handled after the pause, before those behind it.
+func TestAPauseLosesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b Box
+		var handled []int
+		b.Init(0, 0, func(msg Msg) {
+			for more := true; more; msg, more = b.Next() {
+				switch {
+				case msg == nil:
+				case b.Off():
+					b.Unget(msg)
+				default:
+					handled = append(handled, msg["n"].(int))
+					b.Handled()
+				}
+			}
+		}, nil)
+		b.Open()
+		for n := range 500 {
+			require.True(t, send(&b, Msg{"n": 2 * n}, nil))
+			paused := b.Pause()
+			require.True(t, send(&b, Msg{"n": 2*n + 1}, nil))
+			<-paused
+			b.Open()
+			synctest.Wait()
+			require.Len(t, handled, 2*n+2)
+			require.Equal(t, 2*n+1, handled[2*n+1])
+		}
+		<-b.Close()
+	})
+}

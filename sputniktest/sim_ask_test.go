@@ -167,7 +167,7 @@ func (o *oracle) changed(c *change, err error) {
 	_, early := errors.AsType[*sputnik.InitError](err)
 	switch {
 	case errors.Is(err, sputnik.ErrNotRunning):
-		if o.launchedAt >= 0 && len(o.stops) == 0 && !o.unready(c.item.slot) && !o.w.plan.changes() {
+		if o.launchedAt >= 0 && !o.stopping() && !o.unready(c.item.slot) && !o.w.plan.changes() {
 			o.offend("change", "the block list can't be changed: %v", err)
 		}
 	case timeout:

@@ -21,6 +21,7 @@ type simBlock struct {
 	bp       *blockPlan
 	stop     func() // ends a Run without context
 	stopped  chan struct{}
+	life     life             // for the oracle
 	actors   [perBlock]*actor // of each callback; those of the connection share one
 }
 

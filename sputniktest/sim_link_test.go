@@ -43,7 +43,7 @@ const newsPatience = 100 * time.Millisecond
 
 // checkNews checks the order of blocks within one round of news, while the connector waits for each of them.
 func (o *oracle) checkNews(b *book, waits, up bool) {
-	if !waits || len(o.stops) > 0 || o.w.plan.changes() { // who is abandoned hears nothing
+	if !waits || o.stopping() || o.w.plan.changes() { // who is abandoned hears nothing
 		return
 	}
 	before := true

@@ -3,6 +3,7 @@ package sputniktest_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -53,14 +54,14 @@ func (o *offence) String() string {
 
 // book is what is known of one block.
 type book struct {
-	slot int
-	bp   *blockPlan
-	name string
-	n    [calls]int // how often each callback began
-	busy [calls]int
-	past []span
-	life
-	instances int
+	slot      int
+	bp        *blockPlan
+	name      string
+	n         [calls]int // how often each callback began
+	past      []span
+	*life          // of the newest instance
+	instances int  // that the factory has made
+	failed    bool // some callback has failed
 
 	accepted, refused int
 	refusals          []time.Duration
@@ -69,6 +70,8 @@ type book struct {
 
 // life is what is known of the instance.
 type life struct {
+	instance    int
+	busy        [calls]int
 	initialised bool
 	attached    bool
 	running     bool
@@ -93,7 +96,7 @@ func newOracle(w *world) *oracle {
 	o := &oracle{w: w, preparedAt: -1, launchedAt: -1, endedAt: -1, lastOpen: -1}
 	for slot := range w.plan.blocks {
 		o.books = append(o.books, &book{
-			slot: slot, bp: &w.plan.blocks[slot], name: resp(slot), last: make(map[string]int),
+			slot: slot, bp: &w.plan.blocks[slot], name: resp(slot), last: make(map[string]int), life: new(life),
 		})
 	}
 	return o
@@ -120,22 +123,21 @@ func (w *world) sinceStart() time.Duration {
 func (o *oracle) created(slot int) int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	b := o.books[slot]
-	if doing := b.active(); doing != "" {
-		o.offend("restart", "another instance of %s is made during %s of the last one", b.name, doing)
-	}
-	if b.initialised && b.bp.kind != runContext && !b.finishing {
-		o.offend("restart", "another instance of %s is made, but the last one had no Finish", b.name)
-	}
-	b.instances++
-	b.life = life{}
-	return b.instances
+	o.books[slot].instances++
+	return o.books[slot].instances
 }
 
 func (o *oracle) begin(sb *simBlock, c call, _ string) int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	b, now := o.books[sb.slot], o.w.now()
+	if sb.instance > b.instance { // it begins with Init
+		o.beginInstance(b)
+		b.life = &sb.life
+		b.instance = sb.instance
+	} else if sb.instance < b.instance {
+		o.offend("restart", "%v of instance %d of %s begins, but there is instance %d", c, sb.instance, b.name, b.instance)
+	}
 	switch c {
 	case callInit:
 		o.beginInit(b)
@@ -149,7 +151,7 @@ func (o *oracle) begin(sb *simBlock, c call, _ string) int {
 		o.beginOther(b, c)
 	}
 	b.past = append(b.past, span{call: c, instance: sb.instance, begin: now, end: -1})
-	b.busy[c]++
+	sb.life.busy[c]++
 	b.n[c]++
 	return b.n[c] - 1
 }
@@ -158,30 +160,46 @@ func (o *oracle) end(sb *simBlock, c call, how string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	b, now := o.books[sb.slot], o.w.now()
-	b.busy[c]--
+	sb.life.busy[c]--
+	early := how == returns && !sb.life.ctxEnded && !sb.life.finishing
 	for i := len(b.past) - 1; i >= 0; i-- {
 		if s := &b.past[i]; s.call == c && s.instance == sb.instance && s.end < 0 {
-			s.end, s.how = now, how
+			s.end, s.how, s.early = now, how, c == callRun && early
 			break
 		}
 	}
 	switch c {
 	case callInit:
-		b.initialised = how == returns
+		sb.life.initialised = how == returns
 		o.endInit(b, c, how)
 	case callAttach:
-		b.attached = how == returns
+		sb.life.attached = how == returns
 		o.endInit(b, c, how)
 	case callMsg:
 		fallthrough
 	case callConnect, callDisconnect, callRun:
 		if c == callRun {
-			b.ran = true
-			b.past[b.current(c)].early = how == returns && !b.ctxEnded && !b.finishing
+			sb.life.ran = true
 		}
-		if how != returns && b.bp.restart.When == sputnik.RestartNever {
-			o.addStop(causeFailure, sb.slot, c)
-		}
+		b.failed = b.failed || how != returns
+	}
+}
+
+// stopping tells whether there is a reason to stop, or may be.
+func (o *oracle) stopping() bool {
+	return len(o.stops) > 0 || slices.ContainsFunc(o.books, func(b *book) bool { return b.failed })
+}
+
+// beginInstance is called before the first callback of an instance. The last one must have ended, unless the process
+// goes on without it.
+func (o *oracle) beginInstance(b *book) {
+	doing := b.active()
+	switch {
+	case o.w.plan.comesOrGoes(b.slot):
+	case doing != "":
+		o.offend("restart", "another instance of %s begins during %s of the last one", b.name, doing)
+	case b.initialised && b.bp.kind != runContext && !b.finishing:
+		o.offend("restart", "another instance of %s begins, but the last one had no Finish", b.name)
 	}
 }
 
@@ -194,21 +212,11 @@ func (o *oracle) endInit(b *book, c call, how string) {
 	o.addStop(causeInit, b.slot, c)
 }
 
-// current returns the index of the newest call of a callback.
-func (b *book) current(c call) int {
-	for i := len(b.past) - 1; i >= 0; i-- {
-		if b.past[i].call == c {
-			return i
-		}
-	}
-	return -1
-}
-
 func (o *oracle) contextEnded(sb *simBlock, cause error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	b := o.books[sb.slot]
-	b.ctxEnded, b.ctxEndedAt = true, o.w.now()
+	sb.life.ctxEnded, sb.life.ctxEndedAt = true, o.w.now()
 	if r, ok := errors.AsType[*sputnik.RemoveRequestError](cause); ok && !o.removing(sb.slot, r.By.Responsibility) {
 		o.offend("change", "the context of %s ends by %v, which nobody asked for", b.name, cause)
 	}
@@ -233,9 +241,9 @@ func (o *oracle) idle() bool {
 
 // active names a callback in progress.
 func (b *book) active() string {
-	for c, n := range b.busy {
-		if n > 0 {
-			return call(c).String()
+	for _, s := range b.past {
+		if s.end < 0 {
+			return s.call.String()
 		}
 	}
 	return ""

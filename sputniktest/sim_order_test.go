@@ -21,8 +21,8 @@ func (o *oracle) listed() (all []*book) {
 
 func (o *oracle) beginInit(b *book) {
 	if o.launchedAt >= 0 { // to be added, or another instance
-		if doing := b.active(); doing != "" || b.initialised || o.flown {
-			o.offend("restart", "Init of %s begins during %q", b.name, doing)
+		if b.initialised || o.flown {
+			o.offend("restart", "Init of %s is out of place", b.name)
 		}
 		return
 	}
@@ -153,10 +153,18 @@ type times struct {
 	forced             bool
 	lost               map[string]uint64
 	left               map[string]uint64
+	leaves             map[string][]interval              // the finish of those that weren't finished with the process
 	gone               map[string][]sputnik.MailboxStatus // of blocks that were removed, or not added after all
 	list               []string                           // of the blocks there are
 	restarting         map[string][]time.Duration
 	running            map[string]int
+}
+
+type interval struct{ from, to time.Duration }
+
+// left tells whether a callback failed as part of the finish of a block that was removed, or later.
+func (t *times) leftBy(name string, s span) bool {
+	return slices.ContainsFunc(t.leaves[name], func(i interval) bool { return s.begin <= i.to && s.end >= i.from })
 }
 
 // read goes through the events and checks their order.
@@ -164,18 +172,20 @@ func (o *oracle) read() *times {
 	t := &times{
 		finishing: map[string]time.Duration{}, settled: map[string]time.Duration{}, abandoned: map[string]bool{},
 		initialised: map[string]bool{}, lost: map[string]uint64{}, left: map[string]uint64{},
-		gone: map[string][]sputnik.MailboxStatus{}, restarting: map[string][]time.Duration{}, running: map[string]int{}, begun: -1, over: -1, hurried: -1,
+		leaves: map[string][]interval{}, gone: map[string][]sputnik.MailboxStatus{}, restarting: map[string][]time.Duration{}, running: map[string]int{}, begun: -1, over: -1, hurried: -1,
 	}
 	for _, b := range o.listed() {
 		t.list = append(t.list, b.name)
 	}
 	open, ready := "", false
+	down := map[string]bool{} // abandoned, and not there again
 	leaving := false // the one that finishes isn't part of the process's finish
 	for i, e := range o.events {
 		at := e.When().Sub(o.w.start)
 		switch e := e.(type) {
 		case sputnik.BlockInitialised:
 			t.initialised[e.Block.Responsibility] = true
+			down[e.Block.Responsibility] = false
 		case sputnik.BlockRunning:
 			name := e.Block.Responsibility
 			if t.running[name]++; !slices.Contains(t.list, name) && name != "finisher" && name != "connector" {
@@ -203,10 +213,11 @@ func (o *oracle) read() *times {
 				o.offend("G4", "the finish of %s begins during that of %s", name, open)
 			}
 			t.finishing[name] = at
-			if t.order = append(t.order, name); !t.abandoned[name] {
+			if t.order = append(t.order, name); !down[name] {
 				open = name
 			}
 			if leaving = e.Cause != nil; leaving {
+				t.leaves[name] = append(t.leaves[name], interval{at, at})
 				t.order = t.order[:len(t.order)-1]
 				t.list = slices.DeleteFunc(t.list, func(n string) bool { return n == name })
 			}
@@ -216,12 +227,16 @@ func (o *oracle) read() *times {
 				o.offend("G4", "%s finished while %q finishes", e.Block, open)
 			}
 			if open = ""; leaving {
+				t.leaves[name][len(t.leaves[name])-1].to = at
 				t.gone[name] = append(t.gone[name], e.Mailbox)
 			}
 		case sputnik.BlockAbandoned:
 			name := e.Block.Responsibility
-			if t.abandoned[name] = true; open == name {
-				open = ""
+			t.abandoned[name], down[name] = true, true
+			if open == name {
+				if open = ""; leaving {
+					t.leaves[name][len(t.leaves[name])-1].to = at
+				}
 			}
 			if _, already := t.settled[name]; !already || t.settled[name] < t.finishing[name] {
 				t.settled[name] = at

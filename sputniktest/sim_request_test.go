@@ -111,7 +111,7 @@ func (o *oracle) checkAsks(t *times) {
 			o.offend("request", "request %d fails at %v, but no OnMsg did: %v", q.id, q.ended, q.err)
 		case errors.Is(q.err, sputnik.ErrBlockEnded) && !o.w.plan.changes() && !slices.ContainsFunc(slots, func(slot int) bool {
 			at, begun := t.finishing[resp(slot)]
-			return begun && at <= q.ended
+			return begun && at <= q.ended || t.over <= q.ended
 		}) && (t.hurried < 0 || t.hurried > q.ended):
 			o.offend("request", "request %d at %v: %v, but the finish has not begun", q.id, q.ended, q.err)
 		case errors.Is(q.err, sputnik.ErrTimeout) && !blamed && !errors.Is(q.err, context.DeadlineExceeded) && !o.w.plan.changes():

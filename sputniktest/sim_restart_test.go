@@ -2,6 +2,7 @@ package sputniktest_test
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/sputnik-go/sputnik"
@@ -9,9 +10,18 @@ import (
 
 // Restarts: what the policy makes of the failures that the oracle has seen.
 
-// addRestartStops adds to the reasons to stop those that a restart policy makes: too many failures within the window, or
-// an instance that doesn't end.
-func (o *oracle) addRestartStops(t *times) {
+// addFailureStops adds to the reasons to stop the failures of blocks, and what a restart policy makes of them: too many
+// within the window, or an instance that doesn't end.
+func (o *oracle) addFailureStops(t *times) {
+	for _, b := range o.books {
+		for _, s := range b.past {
+			fails := s.end >= 0 && s.how != returns && s.call > callAttach && s.call != callFinish
+			if fails && b.bp.restart.When == sputnik.RestartNever && !t.leftBy(b.name, s) {
+				o.stops = append(o.stops, stopCause{s.end, causeFailure, b.slot, s.call})
+			}
+		}
+	}
+	o.sortStops()
 	first := time.Duration(-1)
 	if len(o.stops) > 0 {
 		first = o.stops[0].at
@@ -37,7 +47,7 @@ func (o *oracle) storm(b *book, t *times, stopped time.Duration) (s stopCause, o
 		if failed < 0 || stopped >= 0 && failed > stopped {
 			return s, false
 		}
-		if removed, going := t.finishing[b.name]; going && removed < t.begun && removed <= failed {
+		if slices.ContainsFunc(t.leaves[b.name], func(i interval) bool { return failed >= i.from }) {
 			return s, false
 		}
 		down, ends := b.down(instance, failed)
@@ -88,9 +98,14 @@ func (b *book) down(instance int, failed time.Duration) (at time.Duration, ends 
 	return at, ends
 }
 
+// wasReplaced tells whether the end of a Run was a reason for another instance, without a failure.
+func (b *book) wasReplaced(s span, stopped time.Duration) bool {
+	return s.early && b.bp.restart.When == sputnik.RestartAlways && s.end < stopped
+}
+
 // cured tells whether a failure is none of the process's: another instance followed, or the block was never part of it.
 func (o *oracle) cured(b *book, s span, t *times) bool {
-	if s.call <= callAttach && b.bp.spare && s.instance == 1 {
+	if t.leftBy(b.name, s) {
 		return true
 	}
 	for _, later := range b.past {
@@ -134,7 +149,8 @@ func (o *oracle) checkCycle(e sputnik.WaitCycle, at time.Duration) {
 			}
 			inside := false
 			for _, s := range b.past {
-				inside = inside || s.call == callMsg && s.begin <= at && (s.end < 0 || s.end >= at)
+				onIt := s.call == callMsg || b.bp.serial && (s.call == callConnect || s.call == callDisconnect)
+				inside = inside || onIt && s.begin <= at && (s.end < 0 || s.end >= at)
 			}
 			if !inside {
 				o.offend("cycle", "%s is said to be in a circle, but has no OnMsg in progress", b.name)

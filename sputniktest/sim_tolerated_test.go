@@ -6,7 +6,7 @@ const (
 	// messages as unhandled (G7, G13).
 	toleratedFullFaults = true
 	// What a block accepted before its Attach hung is neither counted as dead nor reported (G13).
-	toleratedHungAttach = true
+	toleratedHungAttach = false
 	// When the finish is cut short, a block without Finish hears of the connection after its Run returned, until
 	// its turn comes (G5).
 	toleratedNewsAfterRun = true

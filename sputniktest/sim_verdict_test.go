@@ -116,7 +116,7 @@ func (o *oracle) final(s sputnik.Status) {
 	}
 	o.sortStops()
 	t := o.read()
-	o.addRestartStops(t)
+	o.addFailureStops(t)
 	switch {
 	case t.begun < 0 || t.over < 0 || s.State != sputnik.StateFinished || s.Live || s.Ready:
 		o.offend("G10", "the flight is over, but not finished: %+v", s)
@@ -128,8 +128,9 @@ func (o *oracle) final(s sputnik.Status) {
 	o.checkMail(t)
 	o.checkLink(t)
 	o.checkAsks(t)
-	o.checkCause(t)
-	o.checkVerdict(t)
+	if o.checkCause(t); len(o.stops) > 0 {
+		o.checkVerdict(t)
+	}
 }
 
 // slack is for the milliseconds that blocks get even when all is used up.
@@ -205,9 +206,9 @@ func (o *oracle) checkVerdict(t *times) {
 	var wrong []string
 	for _, b := range o.books {
 		for _, s := range b.past {
-			if s.end >= 0 && s.end <= t.over && s.how != returns && !o.cured(b, s, t) {
+			if s.end >= 0 && s.end <= t.over && (s.how != returns || b.wasReplaced(s, o.stops[0].at)) && !o.cured(b, s, t) {
 				wrong = append(wrong, b.name+" "+s.call.String()+" "+s.how)
-				if s.call > callAttach && !o.w.plan.changes() && b.failures(s.end) <= maxFaults && !t.abandoned[b.name] && !o.named(b.name, s.call.String()) {
+				if s.call > callAttach && s.how != returns && !o.w.plan.changes() && b.failures(s.end) <= maxFaults && !t.abandoned[b.name] && !o.named(b.name, s.call.String()) {
 					o.offend("G8", "%v of %s %s, but is not in the error: %s", s.call, b.name, s.how, describe(o.verdict))
 				}
 			}

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -307,116 +306,63 @@ func TestChangesAreMadeOneAtATimeInOrderOfArrival(t *testing.T) {
 	})
 }
 
-func TestAChangeGoesOnWhenNobodyWaitsForIt(t *testing.T) {
+func TestAChangeWaitsForItsTurnAsLongAsItsContextLets(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var j journal
 		var bc sputnik.BlockCommunicator
-		c := crew{idle("a", sputnik.WithFinish(func(bool) { time.Sleep(5 * time.Second) })), idle("from", handle(&bc))}
-		f := takeOff(t, c, spare(c, logging(&j, "late", sputnik.WithInit(func(sputnik.ConfFactory) error {
-			time.Sleep(5 * time.Second)
-			return nil
-		}))))
-		impatient := func(change func(ctx context.Context) error) {
-			ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errBoom)
-			defer cancel()
-			began := time.Now()
-			require.ErrorIs(t, change(ctx), errBoom)
-			assert.Equal(t, time.Second, time.Since(began))
-		}
-		impatient(func(ctx context.Context) error { return sputnik.AddBlock(ctx, bc, descriptor("late")) })
-		impatient(func(ctx context.Context) error { return sputnik.RemoveBlock(ctx, bc, "a") })
+		c := crew{logging(&j, "a"), idle("b", sputnik.WithFinish(func(bool) { time.Sleep(5 * time.Second) })), idle("from", handle(&bc))}
+		f := takeOff(t, c, spare(c, logging(&j, "late")))
+		removed := make(chan error, 1)
+		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errBoom)
+		defer cancel()
+		began := time.Now()
+		go func() { removed <- sputnik.RemoveBlock(ctx, bc, "b") }() // it has begun, and goes on
+		synctest.Wait()
+		require.ErrorIs(t, sputnik.AddBlock(ctx, bc, descriptor("late")), errBoom)
+		require.ErrorIs(t, sputnik.RemoveBlock(ctx, bc, "a"), errBoom)
+		assert.Equal(t, time.Second, time.Since(began))
+		require.NoError(t, <-removed)
+		assert.Equal(t, 5*time.Second, time.Since(began))
 		time.Sleep(time.Minute)
-		assert.Equal(t, []string{"run late"}, j.all())
-		assert.Len(t, f.sp.Status().Blocks, 3)
+		assert.Equal(t, []string{"init a", "run a"}, j.all(), "what did not get its turn is not made")
 		require.NoError(t, f.land())
 	})
 }
 
-func TestAStopDuringAnAdd(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+func TestAnAddIsInterruptedByItsContext(t *testing.T) {
+	type kind struct {
+		init   time.Duration
+		took   time.Duration
+		finish []string
+		hangs  bool
+	}
+	during(t, map[string]kind{
+		"before its Init has returned": {3 * time.Second, 3 * time.Second, []string{"finish late true"}, false},
+		"by an Init that hangs":        {never, 6 * time.Second, nil, true},
+	}, func(t *testing.T, k kind) {
 		var j journal
 		var bc sputnik.BlockCommunicator
 		c := crew{idle("a", handle(&bc))}
-		f := takeOff(t, c, spare(c, logging(&j, "slow", sputnik.WithInit(func(sputnik.ConfFactory) error {
-			time.Sleep(3 * time.Second)
+		f := takeOff(t, c, spare(c, logging(&j, "late", sputnik.WithInit(func(sputnik.ConfFactory) error {
+			time.Sleep(k.init)
 			return nil
-		})), logging(&j, "next")))
-		first, second := make(chan error, 1), make(chan error, 1)
-		go func() { first <- sputnik.AddBlock(t.Context(), bc, descriptor("slow")) }()
-		synctest.Wait()
-		go func() { second <- sputnik.AddBlock(t.Context(), bc, descriptor("next")) }()
-		synctest.Wait()
-		f.shootDown()
-		require.ErrorIs(t, <-second, sputnik.ErrNotRunning)
-		err := <-first
-		require.ErrorAs(t, err, new(*sputnik.InitError))
-		require.ErrorIs(t, err, sputnik.ErrShootDown)
-		require.NoError(t, f.landed())
-		assert.Equal(t, []string{"finish slow true"}, j.all(), "its Init had succeeded (G2)")
-	})
-}
-
-func TestAStopDuringAnAddThatHangs(t *testing.T) {
-	hang := func() { time.Sleep(never) }
-	type kind struct {
-		factory func()
-		opt     sputnik.BlockOption
-	}
-	during(t, map[string]kind{
-		"factory": {hang, sputnik.WithInit(noInit)},
-		"Init":    {func() {}, sputnik.WithInit(func(sputnik.ConfFactory) error { hang(); return nil })},
-		"Attach":  {func() {}, sputnik.WithAttach(func(sputnik.BlockCommunicator) { hang() })},
-		"Finish": {func() {}, sputnik.BlockOption(func(b *sputnik.Block) {
-			sputnik.WithAttach(func(sputnik.BlockCommunicator) { panic(errBoom) })(b)
-			sputnik.WithFinish(func(bool) { hang() })(b)
-		})},
-	}, func(t *testing.T, k kind) {
-		var bc sputnik.BlockCommunicator
-		c := crew{idle("a", handle(&bc))}
-		f := takeOff(t, c, sputnik.WithFinishTimeout(3*time.Second), spare(c, member{"late", func() *sputnik.Block {
-			k.factory()
-			return idle("late", k.opt, sputnik.WithBlockFinishTimeout(time.Hour)).make()
-		}}))
-		added := make(chan error, 1)
-		go func() { added <- sputnik.AddBlock(t.Context(), bc, descriptor("late")) }()
-		time.Sleep(100 * time.Millisecond)
+		}))))
+		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errBoom)
+		defer cancel()
 		began := time.Now()
-		f.shootDown()
-		_ = f.landed()
-		assert.LessOrEqual(t, time.Since(began), 5*time.Second, "G7 holds")
-		require.Error(t, <-added)
+		err := sputnik.AddBlock(ctx, bc, descriptor("late"))
+		assert.Equal(t, k.took, time.Since(began))
+		require.ErrorIs(t, err, errBoom)
+		require.ErrorAs(t, err, new(*sputnik.InitError))
+		assert.Equal(t, k.finish, j.all())
+		assert.Len(t, f.sp.Status().Blocks, 2)
+		if err := f.land(); k.hangs {
+			require.ErrorAs(t, err, new(*sputnik.AbandonedError))
+		} else {
+			require.NoError(t, err)
+		}
 		time.Sleep(2 * never)
 	})
-}
-
-func TestChangesAtTheMomentOfAStop(t *testing.T) {
-	for range 200 {
-		bubble(t, func(t *testing.T) {
-			var bc sputnik.BlockCommunicator
-			var inits, runs, finishes atomic.Int32
-			c := crew{idle("a"), idle("from", handle(&bc))}
-			f := takeOff(t, c, spare(c, idle("late",
-				sputnik.WithInit(func(sputnik.ConfFactory) error { inits.Add(1); return nil }),
-				sputnik.WithRunContext(func(ctx context.Context, _ sputnik.BlockCommunicator) error {
-					runs.Add(1)
-					<-ctx.Done()
-					return nil
-				}),
-				sputnik.WithFinish(func(bool) { finishes.Add(1) }))))
-			errs := make(chan error, 2)
-			go f.shootDown()
-			go func() { errs <- sputnik.AddBlock(t.Context(), bc, descriptor("late")) }()
-			go func() { errs <- sputnik.RemoveBlock(t.Context(), bc, "a") }()
-			for range 2 {
-				if err := <-errs; err != nil && !errors.As(err, new(*sputnik.InitError)) {
-					require.ErrorIs(t, err, sputnik.ErrNotRunning)
-				}
-			}
-			require.NoError(t, f.landed())
-			assert.Equal(t, inits.Load(), finishes.Load(), "what came up goes down, once")
-			assert.LessOrEqual(t, runs.Load(), inits.Load())
-		})
-	}
 }
 
 func TestAnAddedBlockHearsOfTheConnectionAlternatelyEvenIfItBreaksJustThen(t *testing.T) {

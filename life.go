@@ -177,9 +177,7 @@ func (l *life) fail(callback string, err error) {
 		return
 	}
 	u.fault(be)
-	if !isClosed(u.ending) { // its own end may come by a removal, which is no reason to stop
-		u.in.stop(be)
-	}
+	u.stop(be)
 }
 
 // consume is the goroutine that calls OnMsg, and the connection callbacks of a serial block. One

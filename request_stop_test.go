@@ -219,3 +219,91 @@ func TestQueuedRequestsAreAnsweredByTheNextInstance(t *testing.T) {
 		require.NoError(t, f.land())
 	})
 }
+
+func TestARequestPassedOnIsInTheHandsOfItsNewHolder(t *testing.T) {
+	type kind struct {
+		first, next []sputnik.BlockOption // of the one that passes it on, and of the one that gets it
+		happen      func(t *testing.T, f *flight, bc sputnik.BlockCommunicator)
+		is          error
+		as          any
+	}
+	remove := func(resp string) func(t *testing.T, f *flight, bc sputnik.BlockCommunicator) {
+		return func(t *testing.T, _ *flight, bc sputnik.BlockCommunicator) {
+			require.NoError(t, sputnik.RemoveBlock(t.Context(), bc, resp))
+		}
+	}
+	restarts := []sputnik.BlockOption{onFailure(sputnik.RestartPolicy{}), failAfter(time.Second, errBoom)}
+	panics := sputnik.WithOnMsg(func(m sputnik.Msg) {
+		if m["q"] == 1 {
+			panic(errBoom)
+		}
+	})
+	wait := func(*testing.T, *flight, sputnik.BlockCommunicator) { time.Sleep(1500 * time.Millisecond) }
+	drop := func(t *testing.T, _ *flight, bc sputnik.BlockCommunicator) {
+		to(t, bc, "c").Send(sputnik.Msg{})
+		synctest.Wait()
+	}
+	busy := []sputnik.BlockOption{sputnik.WithMailbox(1, sputnik.DropOldest), sputnik.WithOnMsg(func(sputnik.Msg) { time.Sleep(time.Minute) }),
+		sputnik.WithAttach(func(bc sputnik.BlockCommunicator) { bc.Send(sputnik.Msg{}) }), sputnik.WithBlockFinishTimeout(10 * time.Minute)}
+	during(t, map[string]kind{
+		"the first one is removed":   {happen: remove("b")},
+		"the first one is restarted": {first: restarts, happen: wait},
+		"the new one is removed":     {happen: remove("c"), is: sputnik.ErrBlockEnded},
+		"the new one is restarted":   {next: restarts, happen: wait, is: sputnik.ErrBlockEnded},
+		"the new one panics":         {next: []sputnik.BlockOption{panics, onFailure(sputnik.RestartPolicy{})}, happen: wait, is: errBoom, as: new(*sputnik.BlockError)},
+		"the new one drops it":       {next: busy, happen: drop, is: sputnik.ErrMailboxFull},
+	}, func(t *testing.T, k kind) {
+		var a, b sputnik.BlockCommunicator
+		kept := make(chan sputnik.Msg, 8)
+		f := takeOff(t, crew{
+			keeper("c", kept, k.next...),
+			idle("b", append([]sputnik.BlockOption{handle(&b), sputnik.WithOnMsg(func(m sputnik.Msg) {
+				assert.True(t, to(t, b, "c").Send(m))
+			})}, k.first...)...),
+			idle("a", handle(&a)),
+		}, sputnik.WithFinishTimeout(time.Hour))
+		came := request(t.Context(), to(t, a, "b"), sputnik.Msg{"q": 1})
+		synctest.Wait()
+		k.happen(t, f, a)
+		if k.is == nil {
+			require.NoError(t, sputnik.Reply(<-kept, sputnik.Msg{"a": 1}))
+			got := <-came
+			require.NoError(t, got.err)
+			assert.Equal(t, 1, got.msg["a"])
+		} else {
+			got := <-came
+			require.ErrorIs(t, got.err, k.is)
+			if k.as != nil {
+				require.ErrorAs(t, got.err, k.as)
+			}
+			synctest.Wait()
+			select {
+			case m := <-kept:
+				require.ErrorIs(t, sputnik.Reply(m, nil), sputnik.ErrAskerGone)
+			default: // it never came to OnMsg's end
+			}
+		}
+		require.NoError(t, f.land())
+	})
+}
+
+func TestARefusedRequestLeavesTheMessageAsItWas(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var bc sputnik.BlockCommunicator
+		gate := make(chan struct{})
+		f := takeOff(t, crew{receiver("full", new(journal), gate, sputnik.WithMailbox(1, sputnik.Reject)), echo("b"), idle("a", handle(&bc))})
+		for range 2 {
+			to(t, bc, "full").Send(sputnik.Msg{})
+			synctest.Wait()
+		}
+		msg := sputnik.Msg{"q": 1}
+		_, err := sputnik.Request(t.Context(), to(t, bc, "full"), msg)
+		require.ErrorIs(t, err, sputnik.ErrMailboxFull)
+		assert.Equal(t, sputnik.Msg{"q": 1}, msg)
+		got, err := sputnik.Request(t.Context(), to(t, bc, "b"), msg)
+		require.NoError(t, err, "it may be tried elsewhere")
+		assert.Equal(t, 1, got["a"])
+		close(gate)
+		require.NoError(t, f.land())
+	})
+}

@@ -119,7 +119,7 @@ func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 	in.setDown(u, failure)
 	if !u.takeDown(l, nil, failure, paused) {
 		u.stayDown(l, failure)
-		in.stop(failure)
+		u.stop(failure)
 		return
 	}
 	for {
@@ -127,7 +127,7 @@ func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 		if !ok {
 			failed := &RestartError{u.desc, n, policy.Window, u.storm.First}
 			u.stayDown(l, failed)
-			in.stop(failed)
+			u.stop(failed)
 			return
 		}
 		pause := backoff.Pause(n, policy.Backoff, policy.BackoffCap)
@@ -144,7 +144,7 @@ func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 		}
 		if !wanted || u.status().State == StateAbandoned { // there must never be two
 			u.stayDown(l, u.storm.First, err)
-			in.stop(u.storm.First)
+			u.stop(u.storm.First)
 			return
 		}
 		failure = err

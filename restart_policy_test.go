@@ -2,6 +2,7 @@ package sputnik_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -200,6 +201,37 @@ func TestABlockIsRemovedWhileItRestarts(t *testing.T) {
 		assert.True(t, f.sp.Status().Ready, f.sp.Status().Reason)
 		time.Sleep(2 * never)
 		assert.Equal(t, []string{"made 1", "finished 1"}, j.all())
+		require.NoError(t, f.land())
+	})
+}
+
+func TestARemovalOfABlockThatCanNotRestartConcernsNobodyElse(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var bc sputnik.BlockCommunicator
+		f := takeOff(t, crew{series("b", func(n int) []sputnik.BlockOption {
+			return []sputnik.BlockOption{
+				sputnik.WithInit(func(sputnik.ConfFactory) error {
+					if n > 1 {
+						return errors.New("no more")
+					}
+					return nil
+				}),
+				sputnik.WithOnMsg(func(sputnik.Msg) { panic(errBoom) }),
+				onFailure(sputnik.RestartPolicy{Backoff: years, BackoffCap: years}),
+			}
+		}), idle("from", handle(&bc))})
+		for range 3 {
+			to(t, bc, "b").Send(sputnik.Msg{})
+		}
+		time.Sleep(time.Minute)
+		err := sputnik.RemoveBlock(t.Context(), bc, "b")
+		var ue *sputnik.UnhandledError
+		require.ErrorAs(t, err, &ue)
+		assert.Equal(t, uint64(2), ue.Count)
+		require.ErrorIs(t, err, errBoom)
+		assert.ErrorContains(t, err, "no more")
+		time.Sleep(time.Minute)
+		assert.True(t, f.sp.Status().Ready, f.sp.Status().Reason)
 		require.NoError(t, f.land())
 	})
 }

@@ -359,3 +359,43 @@ func TestAStormLeavesItsMessagesReported(t *testing.T) {
 		assert.Equal(t, uint64(3), box.Handled)
 	})
 }
+
+func TestARestartDuringTheTakeOffBeginsNothingEarly(t *testing.T) {
+	for range 100 {
+		bubble(t, func(t *testing.T) {
+			var j journal
+			running := func(bc sputnik.BlockCommunicator) {
+				s, _ := sputnik.StatusOf(bc)
+				for _, b := range s.Blocks {
+					assert.Contains(t, []sputnik.State{sputnik.StateRunning, sputnik.StateRestarting}, b.State, "every Run was started (G12)")
+				}
+			}
+			c := crew{series("b", func(n int) []sputnik.BlockOption {
+				var own sputnik.BlockCommunicator
+				opts := []sputnik.BlockOption{
+					sputnik.WithAttach(func(bc sputnik.BlockCommunicator) {
+						if own = bc; n == 1 {
+							bc.Send(sputnik.Msg{})
+						}
+					}),
+					sputnik.WithOnMsg(func(sputnik.Msg) { running(own); j.add("%d got it", n) }),
+					sputnik.WithOnConnect(func(any) { running(own); j.add("%d up", n) }),
+					onFailure(sputnik.RestartPolicy{Backoff: 1}),
+				}
+				if n == 1 {
+					opts = append(opts, sputnik.WithRunContext(func(context.Context, sputnik.BlockCommunicator) error { return errBoom }))
+				}
+				return opts
+			})}
+			for n := range 20 {
+				c = append(c, idle(fmt.Sprint("other", n)))
+			}
+			f := takeOff(t, c, sputnik.WithConnector(&plugIn{j: new(journal)}, 0))
+			time.Sleep(time.Minute)
+			assert.Len(t, j.with("2 up"), 1)
+			assert.Len(t, append(j.with("1 got"), j.with("2 got")...), 1)
+			assert.True(t, f.sp.Status().Ready)
+			require.NoError(t, f.land())
+		})
+	}
+}

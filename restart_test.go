@@ -245,13 +245,13 @@ func TestABlockWhoseOldGoroutinesHangIsNotRestarted(t *testing.T) {
 			return append([]sputnik.BlockOption{
 				sputnik.WithAttach(func(bc sputnik.BlockCommunicator) { bc.Send(sputnik.Msg{}) }),
 				sputnik.WithOnMsg(func(sputnik.Msg) {}), sputnik.WithFinish(func(bool) {}),
-				sputnik.WithOnConnect(func(any) { panic(errBoom) }),
+				sputnik.WithOnConnect(func(any) { time.Sleep(time.Second); panic(errBoom) }),
 				onFailure(sputnik.RestartPolicy{}),
 			}, k.opts...)
 		})}, sputnik.WithConnector(&plugIn{j: new(journal)}, 0), sputnik.WithFinishTimeout(10*time.Second))
 		began := time.Now()
 		err := f.landed()
-		assert.InDelta(t, k.after.Seconds(), time.Since(began).Seconds(), 0.1)
+		assert.InDelta(t, 1+k.after.Seconds(), time.Since(began).Seconds(), 0.1)
 		var ae *sputnik.AbandonedError
 		require.ErrorAs(t, err, &ae)
 		assert.Equal(t, descriptor("b"), ae.Block)

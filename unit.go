@@ -109,6 +109,13 @@ func (u *unit) notUp(callback string, err error) error {
 	return ie
 }
 
+// stop stops the process for a failure of this block, unless the block is ending already: that may be a removal.
+func (u *unit) stop(cause error) {
+	if !isClosed(u.ending) {
+		u.in.stop(cause)
+	}
+}
+
 // drop is told by the mailbox of each message that DropOldest takes away.
 func (u *unit) drop(m mailbox.Msg) {
 	if request := u.peer.Of(m); request != nil {

@@ -26,12 +26,16 @@ type stage struct {
 	mute bool // it can't return an error
 }
 
-// act does the items that are due.
+// act does the items that are due. Then it sleeps, so that what comes next isn't at the instant of the last one.
 func (s *stage) act(c call, n int) error {
-	for _, it := range s.w.plan.at(s.slot, c, n) {
+	due := s.w.plan.at(s.slot, c, n)
+	for _, it := range due {
 		if err := s.do(it, c); err != nil || s.over {
 			return err
 		}
+	}
+	if len(due) > 0 {
+		s.wait(0)
 	}
 	return nil
 }

@@ -101,7 +101,7 @@ func (o *oracle) checkAsks(t *times) {
 			continue
 		}
 		settled, done := t.settled[to.name]
-		if len(q.holders) < 2 && q.kind != replyForward && done && !o.w.plan.comesOrGoes(to.slot) && q.begun < settled && q.ended > settled {
+		if len(q.holders) < 2 && q.kind != replyForward && done && (!toleratedDownRequests || to.bp.restart.When == sputnik.RestartNever) && !o.w.plan.comesOrGoes(to.slot) && q.begun < settled && q.ended > settled {
 			o.offend("request", "request %d to %s goes on after the block has ended: %v", q.id, to.name, q.err)
 		}
 		slots := append([]int{q.item.to, q.item.then}, q.holders...)
@@ -111,7 +111,8 @@ func (o *oracle) checkAsks(t *times) {
 			o.offend("request", "request %d fails at %v, but no OnMsg did: %v", q.id, q.ended, q.err)
 		case errors.Is(q.err, sputnik.ErrBlockEnded) && !o.w.plan.changes() && !slices.ContainsFunc(slots, func(slot int) bool {
 			at, begun := t.finishing[resp(slot)]
-			return begun && at <= q.ended || t.over <= q.ended
+			settled, abandoned := t.settled[resp(slot)]
+			return begun && at <= q.ended || t.over <= q.ended || abandoned && settled <= q.ended
 		}) && (t.hurried < 0 || t.hurried > q.ended):
 			o.offend("request", "request %d at %v: %v, but the finish has not begun", q.id, q.ended, q.err)
 		case errors.Is(q.err, sputnik.ErrTimeout) && !blamed && !errors.Is(q.err, context.DeadlineExceeded) && !o.w.plan.changes():

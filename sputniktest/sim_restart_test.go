@@ -43,6 +43,9 @@ func (o *oracle) storm(b *book, t *times, stopped time.Duration) (s stopCause, o
 	var first call
 	p := b.bp.restart
 	for instance := 1; instance <= b.instances; instance++ {
+		if !slices.ContainsFunc(b.past, func(s span) bool { return s.instance == instance }) {
+			continue // made for a name that was taken
+		}
 		failed, c := b.failure(instance, o.w.plan.initTimeout)
 		if failed < 0 || stopped >= 0 && failed > stopped {
 			return s, false
@@ -100,12 +103,13 @@ func (b *book) down(instance int, failed time.Duration) (at time.Duration, ends 
 
 // wasReplaced tells whether the end of a Run was a reason for another instance, without a failure.
 func (b *book) wasReplaced(s span, stopped time.Duration) bool {
-	return s.early && b.bp.restart.When == sputnik.RestartAlways && s.end < stopped
+	return s.early && b.bp.restart.When == sputnik.RestartAlways && s.end <= stopped
 }
 
 // cured tells whether a failure is none of the process's: another instance followed, or the block was never part of it.
 func (o *oracle) cured(b *book, s span, t *times) bool {
-	if t.leftBy(b.name, s) {
+	if t.leftBy(b.name, s) || b.bp.restart.When != sputnik.RestartNever &&
+		slices.ContainsFunc(t.leaves[b.name], func(i interval) bool { return i.to >= s.end }) {
 		return true
 	}
 	for _, later := range b.past {

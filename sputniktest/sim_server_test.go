@@ -91,7 +91,7 @@ func (s *server) call(c call, d time.Duration, stop <-chan struct{}) (err error)
 	}
 	if c == callServerDisconnect {
 		s.up = false
-		s.w.o.disconnecting(s.sick || s.w.now()-s.began > s.w.plan.connectTimeout)
+		s.w.o.disconnecting(s.sick)
 	}
 	s.mu.Unlock()
 	s.a.say("%v %d begins", c, n)
@@ -101,6 +101,9 @@ func (s *server) call(c call, d time.Duration, stop <-chan struct{}) (err error)
 		s.calls--
 		if c == callServerAlive && (err != nil || st.how != returns) || c == callServerBroken && st.how != returns {
 			s.sick, s.sickAt = true, s.w.now()
+		}
+		if limit := s.w.plan.connectTimeout; (c == callServerAlive || c == callServerBroken) && s.w.now()-s.began >= limit {
+			s.sick, s.sickAt = true, s.began+limit
 		}
 		s.mu.Unlock()
 		s.a.say("%v %d %s", c, n, st.how)

@@ -7,6 +7,8 @@ const (
 	toleratedFullFaults = true
 	// What a block accepted before its Attach hung is neither counted as dead nor reported (G13).
 	toleratedHungAttach = false
+	// A request that waits in the mailbox of a block that stays down after a failure isn't failed before that block's turn in the finish.
+	toleratedDownRequests = true
 	// When the finish is cut short, a block without Finish hears of the connection after its Run returned, until
 	// its turn comes (G5).
 	toleratedNewsAfterRun = true

@@ -135,19 +135,14 @@ func TestABlackBoxNeedsAFolder(t *testing.T) {
 }
 
 func TestABlackBoxThatCanNotBeWrittenIsToldAndNotFatal(t *testing.T) {
-	type kind struct{ path, gone string }
-	folder := t.TempDir()
-	require.NoError(t, os.Mkdir(filepath.Join(folder, "gone"), 0o700))
-	during(t, map[string]kind{
-		"no folder any more": {filepath.Join(folder, "gone", "box.txt"), filepath.Join(folder, "gone")},
-		"a folder":           {path: folder},
-	}, func(t *testing.T, k kind) {
+	bubble(t, func(t *testing.T) {
+		folder := filepath.Join(t.TempDir(), "gone")
+		require.NoError(t, os.Mkdir(folder, 0o700))
+		path := filepath.Join(folder, "box.txt")
 		var bc sputnik.BlockCommunicator
 		f := takeOff(t, crew{idle("b", handle(&bc), sputnik.WithBlockWatchdog(time.Second),
-			sputnik.WithOnMsg(func(sputnik.Msg) { stallHere(3 * time.Second) }))}, sputnik.WithBlackBox(k.path))
-		if k.gone != "" {
-			require.NoError(t, os.Remove(k.gone))
-		}
+			sputnik.WithOnMsg(func(sputnik.Msg) { stallHere(3 * time.Second) }))}, sputnik.WithBlackBox(path))
+		require.NoError(t, os.Remove(folder))
 		bc.Send(sputnik.Msg{})
 		time.Sleep(time.Minute)
 		assert.True(t, f.sp.Status().Ready, "not fatal")
@@ -156,7 +151,7 @@ func TestABlackBoxThatCanNotBeWrittenIsToldAndNotFatal(t *testing.T) {
 		f.mu.Lock()
 		told := fmt.Sprint(f.events, err)
 		f.mu.Unlock()
-		assert.Contains(t, told, k.path, "but somebody is told")
+		assert.Contains(t, told, path, "but somebody is told")
 	})
 }
 

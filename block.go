@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"time"
+
+	"github.com/sputnik-go/sputnik/internal/adopt"
 )
 
 // ConfFactory gives a block its configuration: it fills result, a pointer to the block's own
@@ -197,39 +198,25 @@ func WithBlockFinishTimeout(d time.Duration) BlockOption {
 //
 // A method with one of these names and another signature is a fault. Options are applied afterwards.
 func BlockOf(impl any, opts ...BlockOption) *Block {
-	adopt := func(b *Block) {
-		if v := reflect.ValueOf(impl); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
-			b.fault("BlockOf: nil")
-			return
-		}
-		b.adopt(impl)
-	}
-	return NewBlock(append([]BlockOption{adopt}, opts...)...)
+	return NewBlock(append([]BlockOption{func(b *Block) { b.adopt(impl) }}, opts...)...)
+}
+
+type runsWithContext interface {
+	Run(ctx context.Context, bc BlockCommunicator) error
 }
 
 func (b *Block) adopt(impl any) {
-	type ctxRunner interface {
-		Run(ctx context.Context, bc BlockCommunicator) error
-	}
-	adopt(b, impl, "Init", func(x interface{ Init(cf ConfFactory) error }) { b.init = x.Init })
-	if x, ok := impl.(ctxRunner); ok {
-		b.runContext = x.Run
-	} else {
-		adopt(b, impl, "Run", func(x interface{ Run(bc BlockCommunicator) }) { b.run = x.Run })
-	}
-	adopt(b, impl, "Finish", func(x interface{ Finish(init bool) }) { b.finish = x.Finish })
-	adopt(b, impl, "Attach", func(x interface{ Attach(bc BlockCommunicator) }) { b.attach = x.Attach })
-	adopt(b, impl, "OnServerConnect", func(x interface{ OnServerConnect(conn ServerConnection) }) { b.onConnect = x.OnServerConnect })
-	adopt(b, impl, "OnServerDisconnect", func(x interface{ OnServerDisconnect() }) { b.onDisconnect = x.OnServerDisconnect })
-	adopt(b, impl, "OnMsg", func(x interface{ OnMsg(msg Msg) }) { b.onMsg = x.OnMsg })
-}
-
-// adopt sets a callback where impl has a method of that name, which must then have the right signature.
-func adopt[T any](b *Block, impl any, name string, set func(T)) {
-	if x, ok := impl.(T); ok {
-		set(x)
-	} else if _, has := reflect.TypeOf(impl).MethodByName(name); has {
-		b.fault("BlockOf: method %s of %T has another signature than a block's %s", name, impl, name)
+	for _, wrong := range adopt.Methods(impl, "a block",
+		adopt.As(func(x interface{ Init(cf ConfFactory) error }) { b.init = x.Init }),
+		adopt.As(func(x interface{ Run(bc BlockCommunicator) }) { b.run = x.Run }),
+		adopt.As(func(x runsWithContext) { b.runContext = x.Run }),
+		adopt.As(func(x interface{ Finish(init bool) }) { b.finish = x.Finish }),
+		adopt.As(func(x interface{ Attach(bc BlockCommunicator) }) { b.attach = x.Attach }),
+		adopt.As(func(x interface{ OnServerConnect(conn ServerConnection) }) { b.onConnect = x.OnServerConnect }),
+		adopt.As(func(x interface{ OnServerDisconnect() }) { b.onDisconnect = x.OnServerDisconnect }),
+		adopt.As(func(x interface{ OnMsg(msg Msg) }) { b.onMsg = x.OnMsg }),
+	) {
+		b.fault("BlockOf: %w", wrong)
 	}
 }
 

@@ -25,7 +25,7 @@ type communicator struct{ from, to *unit }
 
 func (c *communicator) Communicator(resp string) (BlockCommunicator, bool) {
 	if resp == InitiatorResponsibility {
-		return &control{c.from}, true
+		return &control{communicator{c.from, c.from}}, true
 	}
 	to, ok := c.from.in.find(resp)
 	if !ok {
@@ -58,7 +58,7 @@ func (c *communicator) Send(msg Msg) bool {
 }
 
 // control is a block's handle on the initiator. What is sent to it is done at once, on the sender's goroutine.
-type control struct{ from *unit }
+type control struct{ communicator }
 
 // controlKey carries the initiator's control values. They are of unexported types: no block can forge one.
 const controlKey = "__sputnik"
@@ -75,10 +75,6 @@ type (
 //		initiator.Send(sputnik.FinishMsg())
 //	}
 func FinishMsg() Msg { return Msg{controlKey: finishRequest{}} }
-
-func (c *control) Communicator(resp string) (BlockCommunicator, bool) {
-	return (&communicator{c.from, c.from}).Communicator(resp)
-}
 
 func (c *control) Descriptor() BlockDescriptor {
 	return BlockDescriptor{InitiatorResponsibility, InitiatorResponsibility}

@@ -4,12 +4,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"reflect"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/sputnik-go/sputnik/internal/feed"
+	"github.com/sputnik-go/sputnik/internal/logline"
+	"github.com/sputnik-go/sputnik/internal/worker"
 )
 
 // Event is one transition in the life of a process: one of the structs of this package that embed [At].
@@ -17,8 +16,8 @@ import (
 type Event interface {
 	// When tells when it happened.
 	When() time.Time
-	// record says how the event is logged; it also seals the interface.
-	record() (slog.Level, string)
+	// sealed leaves it to this package which events there are.
+	sealed()
 }
 
 // At is the time of an event.
@@ -27,46 +26,50 @@ type At struct{ Time time.Time }
 // When implements [Event].
 func (a At) When() time.Time { return a.Time }
 
+func (At) sealed() {}
+
 func now() At { return At{time.Now()} }
 
 // The events of the process.
 type (
 	// ProcessPreparing is the first event: the set-up is sound, Inits follow.
 	ProcessPreparing struct {
-		At
+		At     `log:"debug process preparing"`
 		Blocks int
 	}
 	// ProcessPrepared says that every block is initialised and attached.
 	ProcessPrepared struct {
-		At
+		At     `log:"info process prepared"`
 		Blocks int
 		Took   time.Duration
 	}
 	// ProcessRunning says that every Run was started.
-	ProcessRunning struct{ At }
+	ProcessRunning struct {
+		At `log:"info process running"`
+	}
 	// ReadyChanged says how readiness is at the launch, and each time it turns; Reason says why not (G19).
 	ReadyChanged struct {
-		At
-		Ready  bool
+		At     `log:"info not ready"`
+		Ready  bool `log:"info ready"`
 		Reason string
 	}
 	// ProcessFinishing says that the finish began, and why (G6).
 	ProcessFinishing struct {
-		At
+		At    `log:"info process finishing"`
 		Cause error
 	}
 	// ProcessHurried says that what is left of the finish gets a short limit only: by a second signal
 	// (Forced, G9), or because the limit of the finish is used up.
 	ProcessHurried struct {
-		At
-		Forced bool
+		At     `log:"warn finish cut short, its limit is used up"`
+		Forced bool `log:"warn finish cut short by a second signal"`
 	}
 	// ProcessFinished is the last event. Err is what launch, or Prepare, returns, but for what goes wrong
 	// with observers.
 	ProcessFinished struct {
-		At
+		At    `log:"info process finished"`
 		Cause error
-		Err   error
+		Err   error         `log:"error process finished"`
 		Took  time.Duration // since ProcessFinishing
 	}
 )
@@ -75,24 +78,24 @@ type (
 type (
 	// BlockInitialised says that the block's Init succeeded.
 	BlockInitialised struct {
-		At
+		At    `log:"info block initialised"`
 		Block BlockDescriptor
 		Took  time.Duration
 	}
 	// BlockRunning says that the block's Run was started.
 	BlockRunning struct {
-		At
+		At    `log:"debug block running"`
 		Block BlockDescriptor
 	}
 	// BlockFailed says that a callback failed: Err is an *InitError or a *BlockError.
 	BlockFailed struct {
-		At
+		At    `log:"error block failed"`
 		Block BlockDescriptor
 		Err   error
 	}
 	// BlockFinishing says that the block's mailbox is closed and is being emptied.
 	BlockFinishing struct {
-		At
+		At     `log:"debug block finishing"`
 		Block  BlockDescriptor
 		Queued int   // the message in OnMsg included
 		Cause  error // nil where the process finishes; else a *RemoveRequestError, or the *InitError of a block that was to be added
@@ -100,7 +103,7 @@ type (
 	// BlockRestarting says that a block failed and that a new instance follows (see [WithRestart]), the how manieth within
 	// the window, and after which pause. BlockInitialised and BlockRunning come again.
 	BlockRestarting struct {
-		At
+		At      `log:"warn block restarting"`
 		Block   BlockDescriptor
 		Err     error
 		Restart int
@@ -109,7 +112,7 @@ type (
 	// CallbackStalled says that a callback runs for longer than the limit of [WithWatchdog], with the stacks of
 	// the block's own goroutines.
 	CallbackStalled struct {
-		At
+		At       `log:"warn callback stalled"`
 		Block    BlockDescriptor
 		Callback string
 		For      time.Duration // so far, at least
@@ -117,7 +120,7 @@ type (
 	}
 	// CallbackReturned says that a callback that was stalled has come back.
 	CallbackReturned struct {
-		At
+		At       `log:"info callback returned"`
 		Block    BlockDescriptor
 		Callback string
 		Took     time.Duration // about
@@ -125,26 +128,26 @@ type (
 	// WaitCycle says that blocks stand still, as the OnMsg of each waits for the next one, and the last for the first: in
 	// Send to a full mailbox with [Wait], or in [Request]. It lasts until a request's context ends, or the finish comes.
 	WaitCycle struct {
-		At
+		At     `log:"error blocks wait for each other"`
 		Blocks []BlockDescriptor
 	}
 	// BlockFinished says that all of the block's callbacks have returned.
 	BlockFinished struct {
-		At
+		At      `log:"info block finished"`
 		Block   BlockDescriptor
 		Mailbox MailboxStatus
 		Took    time.Duration
 	}
 	// BlockAbandoned says that the finish goes on without the block (G7).
 	BlockAbandoned struct {
-		At
+		At    `log:"error block abandoned"`
 		Block BlockDescriptor
 		Err   *AbandonedError
 	}
 	// MessagesLost says that accepted messages were not handled (G13): dropped by DropOldest, or
 	// left in the mailbox of a block that did not finish in time. One event may stand for many.
 	MessagesLost struct {
-		At
+		At     `log:"warn messages lost"`
 		Block  BlockDescriptor
 		Count  uint64
 		Reason string
@@ -155,33 +158,35 @@ type (
 type (
 	// Connected says that the plug-in connected, at which attempt.
 	Connected struct {
-		At
+		At      `log:"info connected"`
 		Attempt int
 		Took    time.Duration
 	}
 	// ConnectFailed says that an attempt failed, and after which pause the next one follows.
 	ConnectFailed struct {
-		At
+		At      `log:"warn not ready: connect failed"`
 		Attempt int
 		Err     error
 		Next    time.Duration
 	}
 	// ConnectionLost says that a heartbeat failed or overran its limit, or that the plug-in said so by itself.
 	ConnectionLost struct {
-		At
+		At  `log:"warn connection lost"`
 		Err error
 	}
 	// Disconnected says that the connection was closed by the finish.
-	Disconnected struct{ At }
+	Disconnected struct {
+		At `log:"info disconnected"`
+	}
 	// ConnectorStalled says that a call of the plug-in exceeds its limit. No other call is made until it returns.
 	ConnectorStalled struct {
-		At
+		At    `log:"warn connector stalled"`
 		Call  string
 		Limit time.Duration
 	}
 	// ConnectorFaulted says that Disconnect of the plug-in panicked; there is nobody else to tell.
 	ConnectorFaulted struct {
-		At
+		At  `log:"error connector fault"`
 		Err error
 	}
 )
@@ -189,62 +194,15 @@ type (
 // BlackBox is the record for whoever is woken at night: after a panic, a stuck block, or a finish that was cut short. It
 // comes once a second at most; what happens meanwhile is in the next one, or in one at the end. See [WithBlackBox].
 type BlackBox struct {
-	At
+	At     `log:"error black box"`
 	Why    string
 	Report string // many lines: the last events, every block, the stacks that matter
 }
 
 // EventsLost says that observers were too slow and that the buffer was full.
 type EventsLost struct {
-	At
+	At    `log:"warn events lost"`
 	Count int
-}
-
-func (ProcessPreparing) record() (slog.Level, string) { return slog.LevelDebug, "process preparing" }
-func (ProcessPrepared) record() (slog.Level, string)  { return slog.LevelInfo, "process prepared" }
-func (ProcessRunning) record() (slog.Level, string)   { return slog.LevelInfo, "process running" }
-func (ProcessFinishing) record() (slog.Level, string) { return slog.LevelInfo, "process finishing" }
-func (BlockInitialised) record() (slog.Level, string) { return slog.LevelInfo, "block initialised" }
-func (BlockRunning) record() (slog.Level, string)     { return slog.LevelDebug, "block running" }
-func (BlockFailed) record() (slog.Level, string)      { return slog.LevelError, "block failed" }
-func (BlockFinishing) record() (slog.Level, string)   { return slog.LevelDebug, "block finishing" }
-func (BlockFinished) record() (slog.Level, string)    { return slog.LevelInfo, "block finished" }
-func (BlockRestarting) record() (slog.Level, string)  { return slog.LevelWarn, "block restarting" }
-func (CallbackStalled) record() (slog.Level, string)  { return slog.LevelWarn, "callback stalled" }
-func (CallbackReturned) record() (slog.Level, string) { return slog.LevelInfo, "callback returned" }
-func (WaitCycle) record() (slog.Level, string)        { return slog.LevelError, "blocks wait for each other" }
-func (BlockAbandoned) record() (slog.Level, string)   { return slog.LevelError, "block abandoned" }
-func (MessagesLost) record() (slog.Level, string)     { return slog.LevelWarn, "messages lost" }
-func (Connected) record() (slog.Level, string)        { return slog.LevelInfo, "connected" }
-func (ConnectFailed) record() (slog.Level, string) {
-	return slog.LevelWarn, "not ready: connect failed"
-}
-func (ConnectionLost) record() (slog.Level, string)   { return slog.LevelWarn, "connection lost" }
-func (Disconnected) record() (slog.Level, string)     { return slog.LevelInfo, "disconnected" }
-func (ConnectorStalled) record() (slog.Level, string) { return slog.LevelWarn, "connector stalled" }
-func (ConnectorFaulted) record() (slog.Level, string) { return slog.LevelError, "connector fault" }
-func (BlackBox) record() (slog.Level, string)         { return slog.LevelError, "black box" }
-func (EventsLost) record() (slog.Level, string)       { return slog.LevelWarn, "events lost" }
-
-func (e ReadyChanged) record() (slog.Level, string) {
-	if e.Ready {
-		return slog.LevelInfo, "ready"
-	}
-	return slog.LevelInfo, "not ready"
-}
-
-func (e ProcessHurried) record() (slog.Level, string) {
-	if e.Forced {
-		return slog.LevelWarn, "finish cut short by a second signal"
-	}
-	return slog.LevelWarn, "finish cut short, its limit is used up"
-}
-
-func (e ProcessFinished) record() (slog.Level, string) {
-	if e.Err != nil {
-		return slog.LevelError, "process finished"
-	}
-	return slog.LevelInfo, "process finished"
 }
 
 // LogObserver returns an observer that writes each event to l, with the time of the event and those of its
@@ -252,69 +210,41 @@ func (e ProcessFinished) record() (slog.Level, string) {
 // failures as Error, the rest as Debug. A nil l is silent.
 func LogObserver(l *slog.Logger) func(Event) {
 	return func(e Event) {
-		level, text := e.record()
 		ctx := context.Background()
-		if l == nil || !l.Enabled(ctx, level) {
-			return
+		if r := logged(e); l != nil && l.Enabled(ctx, r.Level) {
+			_ = l.Handler().Handle(ctx, r) // a log that can't be written has nowhere to be told
 		}
-		r := slog.NewRecord(e.When(), level, text, 0)
-		r.AddAttrs(attributes(e)...)
-		_ = l.Handler().Handle(ctx, r) // a log that can't be written has nowhere to be told
 	}
 }
 
-// attributes makes one of each field that says something.
-func attributes(e Event) (attrs []slog.Attr) {
-	fields := reflect.ValueOf(e)
-	for i := range fields.NumField() {
-		if fields.Field(i).IsZero() {
-			continue
-		}
-		key := strings.ToLower(fields.Type().Field(i).Name)
-		switch v := fields.Field(i).Interface().(type) {
-		case At, bool: // in the words of record
-		case BlockDescriptor:
-			attrs = append(attrs, slog.String(key, v.Responsibility))
-		case time.Duration:
-			attrs = append(attrs, slog.Duration(key, v.Round(time.Microsecond)))
-		case MailboxStatus:
-			for _, n := range []slog.Attr{
-				slog.Uint64("handled", v.Handled), slog.Uint64("rejected", v.Rejected), slog.Uint64("dead", v.Dead),
-			} {
-				if n.Value.Uint64() > 0 {
-					attrs = append(attrs, n)
-				}
-			}
-		case error:
-			if key == "err" {
-				key = "error"
-			}
-			attrs = append(attrs, slog.Any(key, v))
-			if s := stacksIn(v); s != "" {
-				attrs = append(attrs, slog.String("stacks", s))
-			}
-		default:
-			attrs = append(attrs, slog.Any(key, v))
-		}
+// logged says it in the words of the event's tag on At, or of that on another field where this one isn't zero.
+func logged(e Event) slog.Record { return logline.Of(e.When(), e, inLog) }
+
+// inLog puts a field of an event in other words, where it needs them.
+func inLog(key string, field any) []slog.Attr {
+	switch v := field.(type) {
+	case BlockDescriptor:
+		return []slog.Attr{slog.String(key, v.Responsibility)}
+	case MailboxStatus:
+		return []slog.Attr{slog.Uint64("handled", v.Handled), slog.Uint64("rejected", v.Rejected), slog.Uint64("dead", v.Dead)}
+	case error:
+		return []slog.Attr{slog.Any(key, v), slog.String(logline.Stacks, stacksIn(v))}
 	}
-	return attrs
+	return nil
 }
 
 const maxEvents = 16_384 // waiting for observers; beyond, events are counted only
 
 // eventBus delivers events in order, so that no observer holds up the engine.
 type eventBus struct {
-	observers []func(Event)
-	blackBox  blackBox
-	feed      *feed.Feed[Event] // nil without observers
-
-	mu    sync.Mutex
-	fault error // the first panic of an observer
+	feed     *feed.Feed[Event] // nil without observers
+	fan      feed.Fan[Event]
+	blackBox blackBox
 }
 
 func (b *eventBus) start(in *initiator) {
-	b.observers, b.blackBox.in = in.cfg.observers, in
-	if len(b.observers) > 0 || in.cfg.blackBox != "" {
+	b.fan, b.blackBox.in = feed.Fan[Event]{Readers: in.cfg.observers, Guard: guard}, in
+	if len(in.cfg.observers) > 0 || in.cfg.blackBox != "" {
 		b.feed = feed.New(maxEvents, b.deliver, func(n int) { b.deliver(EventsLost{now(), n}) })
 	}
 }
@@ -323,33 +253,26 @@ func (b *eventBus) start(in *initiator) {
 func (b *eventBus) emit(e Event) bool { return b.feed != nil && b.feed.Put(e) }
 
 func (b *eventBus) deliver(e Event) {
-	switch m := e.(type) {
-	case dropMark:
-		e = MessagesLost{m.At, m.unit.desc, m.unit.dropped.Swap(0), "dropped from a full mailbox"}
-	case readyMark:
-		e = ReadyChanged{m.At, m.health.ready(), m.health.reason()}
+	if m, ok := e.(interface{ event() Event }); ok {
+		e = m.event()
 	}
-	record, due := b.blackBox.note(e)
-	b.tell(e, b.observers)
-	if due {
-		if err := b.blackBox.save(record); err != nil {
-			b.blame(err)
-		}
-		b.tell(record, b.observers)
+	var record *BlackBox
+	guard(func() (err error) { record, err = b.blackBox.note(e); return err }, func(err error) { b.fan.Blame("black box", err) })
+	if record != nil {
+		defer b.fan.Tell(*record) // also after an observer that ends the goroutine
 	}
+	b.fan.Tell(e)
 }
 
-func (b *eventBus) tell(e Event, observers []func(Event)) {
-	for i, observe := range observers {
-		guard(func() error { observe(e); return nil }, func(err error) {
-			if err != nil {
-				b.blame(fmt.Errorf("observer: %w", err))
-			}
-			if isGoexit(err) {
-				b.tell(e, observers[i+1:]) // the goroutine ends, but not before the others know
-			}
-		})
+// close waits until observers have seen everything, up to the limit, and returns what went wrong with them.
+func (b *eventBus) close(limit time.Duration) error {
+	if b.feed == nil {
+		return nil
 	}
+	if !worker.Wait(b.feed.Close(), time.Now().Add(limit), nil) {
+		return fmt.Errorf("observer: %w (%v after the last event)", ErrTimeout, limit)
+	}
+	return b.fan.Fault
 }
 
 // dropMark stands in the buffer for all messages that a block drops until it is delivered, so that a
@@ -359,32 +282,14 @@ type dropMark struct {
 	unit *unit
 }
 
+func (m dropMark) event() Event {
+	return MessagesLost{m.At, m.unit.desc, m.unit.dropped.Swap(0), "dropped from a full mailbox"}
+}
+
 // readyMark stands for a ReadyChanged whose reason is yet to be put in words.
 type readyMark struct {
 	At
 	health health
 }
 
-func (dropMark) record() (slog.Level, string)  { return slog.LevelDebug, "" }
-func (readyMark) record() (slog.Level, string) { return slog.LevelDebug, "" }
-
-func (b *eventBus) blame(err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.fault == nil {
-		b.fault = err
-	}
-}
-
-// close waits until observers have seen everything, up to the limit, and returns what went wrong with them.
-func (b *eventBus) close(limit time.Duration) error {
-	if b.feed == nil {
-		return nil
-	}
-	if !await(b.feed.Close(), time.Now().Add(limit), nil) {
-		return fmt.Errorf("observer: %w (%v after the last event)", ErrTimeout, limit)
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.fault
-}
+func (m readyMark) event() Event { return ReadyChanged{m.At, m.health.ready(), m.health.reason()} }

@@ -75,7 +75,7 @@ func (f *finisher) listen(stopped bool) {
 				stopped, last = true, time.Now()
 				f.in.stop(&SignalError{s})
 			case time.Since(last) >= sameDelivery:
-				f.in.hurry(true)
+				f.in.cut(ErrForced)
 			}
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"runtime/debug"
 	"runtime/pprof"
-	"time"
 
 	"github.com/sputnik-go/sputnik/internal/worker"
 )
@@ -58,8 +57,4 @@ func isClosed(ch <-chan struct{}) bool {
 	default:
 		return false
 	}
-}
-
-func await(done <-chan struct{}, until time.Time, cut <-chan struct{}) bool {
-	return worker.Wait(done, until, cut)
 }

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sputnik-go/sputnik/internal/allowance"
 	"github.com/sputnik-go/sputnik/internal/stack"
 	"github.com/sputnik-go/sputnik/internal/worker"
 )
@@ -34,30 +35,29 @@ type initiator struct {
 
 	alive    context.Context // ends with the first stop, which is its cause
 	die      context.CancelCauseFunc
-	stopping <-chan struct{} // alive's end
-	hurried  chan struct{}   // closed when the finish is cut short
-	flying   chan struct{}   // closed when every Run was started
-	landed   chan struct{}   // closed when err is settled
-	added    chan struct{}   // 1 slot: wakes the watchdog for a new block
-	gate     chan struct{}   // holds one token, for who changes the list of blocks
-	claimed  atomic.Bool     // by the one call that flies, or lands
-	unwatch  func() bool     // ends the watch on the host's context
-	hung     atomic.Int32    // blocks abandoned so far
-	err      error           // what launch returns
+	stopping <-chan struct{}      // alive's end
+	time     *allowance.Allowance // of the finish
+	hurried  <-chan struct{}      // closed when it is cut short
+	flying   chan struct{}        // closed when every Run was started
+	landed   chan struct{}        // closed when err is settled
+	added    chan struct{}        // 1 slot: wakes the watchdog for a new block
+	gate     chan struct{}        // holds one token, for who changes the list of blocks
+	claimed  atomic.Bool          // by the one call that flies, or lands
+	unwatch  func() bool          // ends the watch on the host's context
+	hung     atomic.Int32         // blocks abandoned so far
+	err      error                // what launch returns
 
-	mu       sync.Mutex
-	units    []*unit // in the order of initialisation; its elements never change
-	left     []*unit // gone, but for goroutines that hang
-	state    State
-	since    time.Time
-	cause    error            // why it stops: the first one (G6)
-	cut      error            // why the finish was cut short
-	deadline time.Time        // of the finish
-	number   int              // of the current connection, 0: none
-	conn     ServerConnection // the current one
-	down     []downed         // blocks that are being restarted
-	ready    bool             // as last told to observers
-	told     bool             // observers were told
+	mu     sync.Mutex
+	units  []*unit // in the order of initialisation; its elements never change
+	left   []*unit // gone, but for goroutines that hang
+	state  State
+	since  time.Time
+	cause  error            // why it stops: the first one (G6)
+	number int              // of the current connection, 0: none
+	conn   ServerConnection // the current one
+	down   []downed         // blocks that are being restarted
+	ready  bool             // as last told to observers
+	told   bool             // observers were told
 }
 
 // downed is a block that is being restarted, and why.
@@ -69,18 +69,18 @@ type downed struct {
 // newInitiator checks the set-up and creates all blocks; the error lists every fault.
 func newInitiator(cfg *config) (*initiator, error) {
 	in := &initiator{
-		cfg:     *cfg,
-		base:    context.WithoutCancel(cfg.ctx),
-		hurried: make(chan struct{}),
-		flying:  make(chan struct{}),
-		landed:  make(chan struct{}),
-		added:   make(chan struct{}, 1),
-		gate:    make(chan struct{}, 1),
-		state:   StatePreparing,
-		since:   time.Now(),
+		cfg:    *cfg,
+		base:   context.WithoutCancel(cfg.ctx),
+		time:   allowance.New(cfg.finishTimeout, hurryGrace),
+		flying: make(chan struct{}),
+		landed: make(chan struct{}),
+		added:  make(chan struct{}, 1),
+		gate:   make(chan struct{}, 1),
+		state:  StatePreparing,
+		since:  time.Now(),
 	}
 	in.alive, in.die = context.WithCancelCause(in.base)
-	in.stopping = in.alive.Done()
+	in.stopping, in.hurried = in.alive.Done(), in.time.IsCut()
 	in.gate <- struct{}{}
 	in.id = fmt.Sprintf("%p", in)
 	faults := append([]error(nil), cfg.faults...)

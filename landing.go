@@ -1,6 +1,7 @@
 package sputnik
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -33,18 +34,13 @@ func (in *initiator) land(w *worker.Worker, failure error) {
 	}
 	in.enter(StateFinishing)
 	in.events.emit(ProcessFinishing{now(), cause})
-	in.mu.Lock()
-	in.deadline = began.Add(in.cfg.finishTimeout)
-	if in.cut != nil {
-		in.deadline = began.Add(min(in.cfg.finishTimeout, hurryGrace))
-	}
-	in.mu.Unlock()
+	in.time.Begin()
 	if w == nil && in.cfg.finishDelay > 0 {
 		worker.Wait(in.hurried, began.Add(in.cfg.finishDelay), nil)
 	}
 	// Whoever is adding or removing a block is waited for; the token stays here.
 	if !worker.Wait(in.gate, began.Add(in.cfg.finishTimeout/2), in.hurried) {
-		in.hurry(false)
+		in.hurry()
 		<-in.gate
 	}
 	for _, u := range slices.Backward(in.blocks()) {
@@ -123,6 +119,7 @@ func (u *unit) account() mailbox.Stats {
 // settle closes the block's books.
 func (u *unit) settle(stuck []string, took time.Duration) {
 	box := u.account()
+	u.look() // callbacks that were stalled have returned
 	if len(stuck) > 0 {
 		u.abandon(u.abandoned(stuck, took))
 	}
@@ -159,10 +156,10 @@ func (u *unit) stacks() string {
 // share is a block's own limit, or half of what is left, so that those that follow always get something; the
 // last of the application gets more, as only the connector and the finisher follow.
 func (in *initiator) share(u *unit) time.Duration {
-	left := in.timeLeft()
+	left := in.time.Left()
 	if left <= 0 {
-		in.hurry(false)
-		left = in.timeLeft()
+		in.hurry()
+		left = in.time.Left()
 	}
 	share := left / 2
 	units, limit := in.blocks(), u.life.Load().block.finishTimeout
@@ -178,49 +175,30 @@ func (in *initiator) share(u *unit) time.Duration {
 	return max(share, min(time.Millisecond, hurryGrace/time.Duration(len(units))))
 }
 
-// timeLeft is what the finish has left; all of its time before it began.
-func (in *initiator) timeLeft() time.Duration {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if in.deadline.IsZero() {
-		return in.cfg.finishTimeout
-	}
-	return time.Until(in.deadline)
-}
+// hurry cuts the finish short because its limit is used up (G7).
+func (in *initiator) hurry() { in.cut(fmt.Errorf("finish: %w (%v)", ErrTimeout, in.cfg.finishTimeout)) }
 
-// hurry cuts the finish short: every context ends, no further message is handled, and all that is left to do
-// shares a short limit. forced tells a second signal (G9) from a limit that is used up (G7).
-func (in *initiator) hurry(forced bool) {
-	in.mu.Lock()
-	if in.cut != nil {
-		in.mu.Unlock()
+// cut cuts the finish short: every context ends, no further message is handled, and all that is left to do
+// shares a short limit (G9).
+func (in *initiator) cut(why error) {
+	if !in.time.Cut(why) {
 		return
 	}
-	in.cut = ErrForced
-	if !forced {
-		in.cut = fmt.Errorf("finish: %w (%v)", ErrTimeout, in.cfg.finishTimeout)
-	}
-	if end := time.Now().Add(hurryGrace); !forced || end.Before(in.deadline) {
-		in.deadline = end
-	}
-	close(in.hurried)
-	cause, units := in.cause, in.units
-	in.mu.Unlock()
-	in.events.emit(ProcessHurried{now(), forced})
-	for _, u := range units[in.cfg.infrastructure():] {
+	in.events.emit(ProcessHurried{now(), errors.Is(why, ErrForced)})
+	for _, u := range in.blocks()[in.cfg.infrastructure():] {
 		l := u.life.Load()
 		l.release()
-		l.cancel(cause)
+		l.cancel(in.why())
 	}
 }
 
 // verdict makes the error of the flight: the cause first, then block by block what went wrong (G8).
 func (in *initiator) verdict(cause, failure error, more ...error) error {
 	var faults []error
-	in.mu.Lock()
-	if in.cut != nil {
-		faults = append(faults, in.cut)
+	if cut := in.time.Cause(); cut != nil {
+		faults = append(faults, cut)
 	}
+	in.mu.Lock()
 	units := slices.Concat(in.units, in.left)
 	in.mu.Unlock()
 	for _, u := range slices.Backward(units) {

@@ -57,17 +57,7 @@ func WithRestart(p RestartPolicy) BlockOption {
 		if p.Backoff < 0 || p.BackoffCap < 0 || p.Max < 0 || p.Window < 0 {
 			b.fault("WithRestart: %+v: must not be negative", p)
 		}
-		orDefault(&p.Backoff, DefaultRestartBackoff)
-		orDefault(&p.BackoffCap, DefaultRestartBackoffCap)
-		orDefault(&p.Max, DefaultRestartMax)
-		orDefault(&p.Window, DefaultRestartWindow)
 		b.restart = p
-	}
-}
-
-func orDefault[N int | time.Duration](n *N, value N) {
-	if *n == 0 {
-		*n = value
 	}
 }
 
@@ -116,6 +106,7 @@ func (u *unit) restart(l *life, failure error) bool {
 // replace ends the instance that failed and makes others until one is up, or until that is no longer wanted.
 func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 	in, policy := u.in, u.shape.restart
+	most, window := cmp.Or(policy.Max, DefaultRestartMax), cmp.Or(policy.Window, DefaultRestartWindow)
 	in.setDown(u, failure)
 	if !u.takeDown(l, nil, failure, paused) {
 		u.stayDown(l, failure)
@@ -123,14 +114,14 @@ func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 		return
 	}
 	for {
-		n, ok := u.storm.Count(failure, policy.Max, policy.Window)
+		n, ok := u.storm.Count(failure, most, window)
 		if !ok {
-			failed := &RestartError{u.desc, n, policy.Window, u.storm.First}
+			failed := &RestartError{u.desc, n, window, u.storm.First}
 			u.stayDown(l, failed)
 			u.stop(failed)
 			return
 		}
-		pause := backoff.Pause(n, policy.Backoff, policy.BackoffCap)
+		pause := backoff.Pause(n, cmp.Or(policy.Backoff, DefaultRestartBackoff), cmp.Or(policy.BackoffCap, DefaultRestartBackoffCap))
 		in.events.emit(BlockRestarting{now(), u.desc, failure, n, pause})
 		wanted := u.wait(pause)
 		if !wanted && u.box.Stats().Depth == 0 {

@@ -161,26 +161,35 @@ func TestEventsAreLoggedWithTheirOwnTime(t *testing.T) {
 func TestEveryEventHasASinkCase(t *testing.T) {
 	parsed, err := parser.ParseFile(token.NewFileSet(), "event.go", nil, 0)
 	require.NoError(t, err)
-	events, cases := map[string]bool{}, map[string]bool{}
+	words := map[string]string{}
 	ast.Inspect(parsed, func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.TypeSpec:
-			s, ok := n.Type.(*ast.StructType)
-			if !ok || len(s.Fields.List) == 0 {
-				return true
+		spec, ok := n.(*ast.TypeSpec)
+		if !ok || !spec.Name.IsExported() {
+			return true
+		}
+		s, ok := spec.Type.(*ast.StructType)
+		if !ok || len(s.Fields.List) == 0 {
+			return true
+		}
+		if id, ok := s.Fields.List[0].Type.(*ast.Ident); !ok || id.Name != "At" {
+			return true
+		}
+		for i, f := range s.Fields.List {
+			if f.Tag == nil {
+				assert.NotZero(t, i, "%s: no tag on At", spec.Name)
+				continue
 			}
-			if id, ok := s.Fields.List[0].Type.(*ast.Ident); ok && id.Name == "At" {
-				events[n.Name.Name] = true
+			if !assert.Regexp(t, "^`log:\"(debug|info|warn|error) [a-z][a-z :,]+\"`$", f.Tag.Value, spec.Name) {
+				continue
 			}
-		case *ast.FuncDecl:
-			if n.Name.Name == "record" {
-				cases[n.Recv.List[0].Type.(*ast.Ident).Name] = true
+			if other, taken := words[f.Tag.Value]; taken {
+				t.Errorf("%s: %s says the same", spec.Name, other)
 			}
+			words[f.Tag.Value] = spec.Name.Name
 		}
 		return true
 	})
-	assert.Greater(t, len(events), 15)
-	assert.Equal(t, events, cases)
+	assert.Greater(t, len(words), 20)
 }
 
 func TestObserversCannotHoldUpTheEngine(t *testing.T) {
@@ -277,4 +286,38 @@ func TestEachEventIsLoggedInWordsOfItsOwn(t *testing.T) {
 		sputnik.LogObserver(slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug})))(e)
 		assert.Equal(t, "time=1970-01-01T00:00:00.000Z level="+want+"\n", out.String())
 	}
+}
+
+func TestObserversGetTheBlackBoxWhateverOneOfThemDoes(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var bc sputnik.BlockCommunicator
+		f := takeOff(t, crew{idle("a", handle(&bc), sputnik.WithOnMsg(func(sputnik.Msg) { panic(errBoom) }))},
+			sputnik.WithObserver(func(e sputnik.Event) {
+				if _, ok := e.(sputnik.BlockFailed); ok {
+					runtime.Goexit()
+				}
+			}))
+		bc.Send(sputnik.Msg{})
+		require.ErrorIs(t, f.landed(), errBoom)
+		require.Len(t, eventsOf[sputnik.BlackBox](f), 1)
+		assert.Equal(t, `block "a": OnMsg: panic: boom`, eventsOf[sputnik.BlackBox](f)[0].Why)
+	})
+}
+
+func TestABlockIsStalledUntilAllOfItsCallbacksAreBack(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var bc sputnik.BlockCommunicator
+		f := takeOff(t, crew{idle("a", handle(&bc), sputnik.WithOnMsg(func(sputnik.Msg) { time.Sleep(4 * time.Minute) }),
+			sputnik.WithOnConnect(func(sputnik.ServerConnection) { time.Sleep(2 * time.Minute) }))},
+			sputnik.WithConnector(&plugIn{j: new(journal)}, time.Second))
+		bc.Send(sputnik.Msg{})
+		time.Sleep(time.Minute)
+		assert.Equal(t, "OnServerConnect", f.block("a").Stalled)
+		time.Sleep(2 * time.Minute)
+		assert.Equal(t, "OnMsg", f.block("a").Stalled)
+		time.Sleep(2 * time.Minute)
+		assert.Empty(t, f.block("a").Stalled)
+		assert.Len(t, eventsOf[sputnik.CallbackReturned](f), 2)
+		require.NoError(t, f.land())
+	})
 }

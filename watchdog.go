@@ -1,7 +1,12 @@
 package sputnik
 
 import (
+	"cmp"
+	"sync"
 	"time"
+
+	"github.com/sputnik-go/sputnik/internal/watch"
+	"github.com/sputnik-go/sputnik/internal/worker"
 )
 
 // DefaultWatchdog is how long a callback may run before the watchdog tells of it; see [WithWatchdog].
@@ -25,11 +30,9 @@ func WithBlockWatchdog(limit time.Duration) BlockOption {
 }
 
 // watched is what the watchdog remembers of a block: of its connection callbacks, and of OnMsg.
-type watched [2]struct {
-	callback string // in progress; empty: none
-	mark     uint64 // tells one call from the next
-	since    time.Time
-	told     bool
+type watched struct {
+	sync.Mutex
+	calls [2]watch.Call
 }
 
 // watch is the watchdog, on the goroutine of launch. It returns when the process stops.
@@ -37,59 +40,46 @@ func (in *initiator) watch() {
 	for {
 		tick := in.cfg.watchdog / 4
 		for _, u := range in.blocks() {
-			tick = min(tick, in.watchdogOf(u)/4)
-			u.look(in.watchdogOf(u))
+			tick = min(tick, u.look()/4)
 		}
-		if await(in.stopping, time.Now().Add(max(tick, time.Millisecond)), in.added) {
+		if worker.Wait(in.stopping, time.Now().Add(max(tick, time.Millisecond)), in.added) {
 			return
 		}
 	}
 }
 
-func (in *initiator) watchdogOf(u *unit) time.Duration {
-	if d := u.life.Load().block.watchdog; d > 0 {
-		return d
-	}
-	return in.cfg.watchdog
-}
-
-func (u *unit) look(limit time.Duration) {
-	name := ""
-	if l := u.life.Load(); l.link != nil {
-		var calls int
-		name, calls = l.link.Busy()
-		u.see(0, name, uint64(calls), limit) //nolint:gosec // a count
+// look looks at the block's callbacks once, and returns their limit.
+func (u *unit) look() time.Duration {
+	u.watched.Lock()
+	defer u.watched.Unlock()
+	l := u.life.Load()
+	limit := cmp.Or(l.block.watchdog, u.in.cfg.watchdog)
+	news, calls, onMsg := "", 0, "OnMsg"
+	if l.link != nil {
+		news, calls = l.link.Busy()
 	}
 	handled, busy := u.box.Busy()
-	if !busy || u.shape.serial && name != "" {
-		u.see(1, "", 0, limit)
-	} else {
-		u.see(1, "OnMsg", handled, limit)
+	if !busy || u.shape.serial && news != "" {
+		onMsg = ""
 	}
+	u.see(0, news, l.number<<32+calls, limit)
+	u.see(1, onMsg, int(handled), limit) //nolint:gosec // a count
+	return limit
 }
 
 // see notes one look at a callback, and tells when it stalls, and when it came back.
-func (u *unit) see(i int, callback string, mark uint64, limit time.Duration) {
-	w := &u.watched[i]
-	took := time.Since(w.since).Round(time.Millisecond)
-	if callback != w.callback || mark != w.mark {
-		if w.told {
-			u.setStalled("")
-			u.in.hung.Add(-1)
-			u.in.events.emit(CallbackReturned{now(), u.desc, w.callback, took})
-		}
-		w.callback, w.mark, w.since, w.told = callback, mark, time.Now(), false
+func (u *unit) see(i int, callback string, mark int, limit time.Duration) {
+	turn, callback, took := u.watched.calls[i].See(callback, mark, limit)
+	if turn == watch.None {
 		return
 	}
-	if callback != "" && !w.told && took >= limit {
-		w.told = true
-		u.setStalled(callback)
-		u.in.events.emit(CallbackStalled{now(), u.desc, callback, took, u.stacks()})
-	}
-}
-
-func (u *unit) setStalled(callback string) {
 	u.mu.Lock()
-	u.stalled = callback
+	u.stalled = cmp.Or(u.watched.calls[0].Stalled(), u.watched.calls[1].Stalled())
 	u.mu.Unlock()
+	if turn == watch.Stalled {
+		u.in.events.emit(CallbackStalled{now(), u.desc, callback, took, u.stacks()})
+	} else {
+		u.in.hung.Add(-1)
+		u.in.events.emit(CallbackReturned{now(), u.desc, callback, took})
+	}
 }

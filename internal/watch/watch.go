@@ -1,0 +1,48 @@
+// Package watch finds, by looking from time to time, calls that don't return.
+package watch
+
+import "time"
+
+// Call is what is remembered of a place where one call follows another. The zero value is ready; it is not safe for
+// concurrent use.
+type Call struct {
+	name  string // in progress; empty: none
+	mark  int
+	since time.Time // first seen
+	told  bool
+}
+
+// Turn is what a look has found out.
+type Turn uint8
+
+// The turns.
+const (
+	None     Turn = iota // nothing new
+	Stalled              // the call in progress runs for longer than the limit
+	Returned             // a call that was stalled has come back
+)
+
+// See notes one look: at which call is in progress, if any, and at a mark that tells it from the one before, which
+// may have the same name. It returns what is new, of which call, and how long that runs or ran, as far as was seen.
+func (c *Call) See(name string, mark int, limit time.Duration) (turn Turn, of string, took time.Duration) {
+	before, took := *c, time.Since(c.since)
+	switch {
+	case name != c.name || mark != c.mark:
+		*c = Call{name: name, mark: mark, since: time.Now()}
+		if before.told {
+			return Returned, before.name, took
+		}
+	case name != "" && !c.told && took >= limit:
+		c.told = true
+		return Stalled, name, took
+	}
+	return None, "", 0
+}
+
+// Stalled names the call that is, and has been told to be, stalled.
+func (c *Call) Stalled() string {
+	if c.told {
+		return c.name
+	}
+	return ""
+}

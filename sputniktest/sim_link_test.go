@@ -86,6 +86,11 @@ func (o *oracle) checkLink(t *times) {
 	if s.up && !t.abandoned[name] && t.over >= 0 {
 		o.offend("G17", "connection %d is never disconnected", s.epoch)
 	}
+	for _, b := range o.books {
+		if b.bp.linked && !b.bp.serial {
+			o.checkNewcomer(b, s.conns)
+		}
+	}
 	if o.lastOpen < 0 {
 		return
 	}
@@ -95,6 +100,22 @@ func (o *oracle) checkLink(t *times) {
 		}
 		if settled, done := t.settled[b.name]; !done || settled > o.lastOpen {
 			o.offend("G18", "the connection is closed before %s has finished", b.name)
+		}
+	}
+}
+
+// checkNewcomer wants each instance that begins while a connection stands to be told at once.
+func (o *oracle) checkNewcomer(b *book, conns []interval) {
+	for _, s := range b.past {
+		if s.call != callRun || s.instance == 1 && !b.bp.spare || o.stops[0].at <= s.begin {
+			continue
+		}
+		for _, c := range conns {
+			if c.from < s.begin && (c.to < 0 || c.to > s.begin) && !slices.ContainsFunc(b.past, func(n span) bool {
+				return n.call == callConnect && n.instance == s.instance && n.begin == s.begin
+			}) {
+				o.offend("G16", "instance %d of %s begins at %v, but isn't told of the connection", s.instance, b.name, s.begin)
+			}
 		}
 	}
 }

@@ -146,13 +146,29 @@ func (o *oracle) checkMail(t *times) {
 				b.name, left, t.lost[b.name], box, describe(o.verdict))
 		case t.lost[b.name] > 0 && b.bp.overflow != sputnik.DropOldest:
 			o.offend("G13", "%s dropped %d messages", b.name, t.lost[b.name])
-		case left > 0 && o.launchedAt >= 0 && b.n[callRun] > 0 && t.hurried < 0 && !o.w.plan.changes():
+		case left > 0 && o.launchedAt >= 0 && b.n[callRun] > 0 && t.hurried < 0 && settled >= t.finishing[b.name] && o.steady(b, t):
 			// Messages are left only when three quarters of the block's time were used up.
 			if took, share := settled-t.finishing[b.name], o.share(b, t); took < share/4*3 {
 				o.offend("G5", "%s left %d messages unhandled after %v, but has %v", b.name, left, took, share)
 			}
 		}
 	}
+}
+
+// steady tells whether a block's share of the time can be told from outside, and whether the block was up to use it.
+func (o *oracle) steady(b *book, t *times) bool {
+	for slot, x := range o.books {
+		if o.w.plan.comesOrGoes(slot) {
+			return false
+		}
+		if x == b && b.bp.restart.When != sputnik.RestartNever && (b.failed || len(t.restarting[b.name]) != t.running[b.name]-1) {
+			last := t.restarting[b.name]
+			if failed, _ := b.failure(b.instance, 0); failed >= 0 || len(last) == 0 || last[len(last)-1] >= t.begun {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // box sums up the mailboxes of all blocks that had this name, as far as they are known.

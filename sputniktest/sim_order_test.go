@@ -179,7 +179,7 @@ func (o *oracle) read() *times {
 	}
 	open, ready := "", false
 	down := map[string]bool{} // abandoned, and not there again
-	leaving := false // the one that finishes isn't part of the process's finish
+	leaving := false          // the one that finishes isn't part of the process's finish
 	for i, e := range o.events {
 		at := e.When().Sub(o.w.start)
 		switch e := e.(type) {

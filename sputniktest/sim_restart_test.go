@@ -129,6 +129,30 @@ func blames(err error, c call) bool {
 	return ok && e.Callback == c.String()
 }
 
+// checkUnnoticed wants a word of the watchdog on each callback that runs for so long that it can't have overlooked it.
+func (o *oracle) checkUnnoticed(t *times) {
+	limit := o.w.plan.watchdog
+	for _, b := range o.books {
+		for _, s := range b.past {
+			end := o.stops[0].at
+			if s.end >= 0 {
+				end = min(end, s.end)
+			}
+			watched := s.call == callMsg || s.call == callConnect || s.call == callDisconnect
+			if !watched || end-s.begin < limit*3/2+2*time.Millisecond || slices.ContainsFunc(t.leaves[b.name], func(i interval) bool { return i.to > s.begin && i.from < end }) {
+				continue
+			}
+			if !slices.ContainsFunc(o.events, func(e sputnik.Event) bool {
+				w, ok := e.(sputnik.CallbackStalled)
+				at := e.When().Sub(o.w.start)
+				return ok && w.Block.Responsibility == b.name && w.Callback == s.call.String() && at > s.begin && at <= end
+			}) {
+				o.offend("watchdog", "%v of %s runs from %v to %v, which nobody notices", s.call, b.name, s.begin, s.end)
+			}
+		}
+	}
+}
+
 // checkStalled wants a callback behind the word of the watchdog.
 func (o *oracle) checkStalled(e sputnik.CallbackStalled, at time.Duration) {
 	for _, b := range o.books {

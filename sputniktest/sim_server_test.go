@@ -26,6 +26,7 @@ type server struct {
 	sick   bool // the connector has been told so
 	sickAt time.Duration
 	broken chan error
+	conns  []interval // of all connections, until they were known to be gone; to -1: still there
 }
 
 func (w *world) plugIn() sputnik.ServerConnector {
@@ -70,6 +71,7 @@ func (s *server) connect(ctx context.Context) (sputnik.ServerConnection, error) 
 	defer s.mu.Unlock()
 	s.epoch++
 	s.up, s.upAt, s.sick, s.broken = true, s.w.now(), false, make(chan error, 1)
+	s.conns = append(s.conns, interval{s.upAt, -1})
 	return s.epoch, nil
 }
 
@@ -91,6 +93,7 @@ func (s *server) call(c call, d time.Duration, stop <-chan struct{}) (err error)
 	}
 	if c == callServerDisconnect {
 		s.up = false
+		s.lost(s.w.now())
 		s.w.o.disconnecting(s.sick)
 	}
 	s.mu.Unlock()
@@ -100,10 +103,10 @@ func (s *server) call(c call, d time.Duration, stop <-chan struct{}) (err error)
 		s.mu.Lock()
 		s.calls--
 		if c == callServerAlive && (err != nil || st.how != returns) || c == callServerBroken && st.how != returns {
-			s.sick, s.sickAt = true, s.w.now()
+			s.fallSick(s.w.now())
 		}
 		if limit := s.w.plan.connectTimeout; (c == callServerAlive || c == callServerBroken) && s.w.now()-s.began >= limit {
-			s.sick, s.sickAt = true, s.began+limit
+			s.fallSick(s.began + limit)
 		}
 		s.mu.Unlock()
 		s.a.say("%v %d %s", c, n, st.how)
@@ -125,6 +128,17 @@ func (s *server) call(c call, d time.Duration, stop <-chan struct{}) (err error)
 	return err
 }
 
+func (s *server) fallSick(at time.Duration) {
+	s.sick, s.sickAt = true, at
+	s.lost(at)
+}
+
+func (s *server) lost(at time.Duration) {
+	if last := &s.conns[len(s.conns)-1]; last.to < 0 || at < last.to {
+		last.to = at
+	}
+}
+
 // push tells the connector that its connection is broken, if it listens.
 func (s *server) push() bool {
 	s.mu.Lock()
@@ -132,7 +146,7 @@ func (s *server) push() bool {
 	if !s.up || s.sick || s.w.plan.connector != pushConnector {
 		return false
 	}
-	s.sick, s.sickAt = true, s.w.now()
+	s.fallSick(s.w.now())
 	s.broken <- errPlanned
 	return true
 }

@@ -126,10 +126,11 @@ func (o *oracle) final(s sputnik.Status) {
 	}
 	o.checkOrder(t)
 	o.checkMail(t)
-	o.checkLink(t)
 	o.checkAsks(t)
 	if o.checkCause(t); len(o.stops) > 0 {
 		o.checkVerdict(t)
+		o.checkUnnoticed(t)
+		o.checkLink(t)
 	}
 }
 

@@ -226,3 +226,22 @@ func faults(err error) []error {
 	}
 	return nil
 }
+
+// checkRemoved judges those messages that a block left when it was removed: only when its time was used up.
+func (o *oracle) checkRemoved(t *times) {
+	for _, e := range t.leftAt {
+		at := e.Time.Sub(o.w.start)
+		for _, i := range t.leaves[e.Block.Responsibility] {
+			for _, b := range o.books {
+				share := o.w.plan.finishTimeout / 2
+				if b.bp.limit > 0 {
+					share = min(b.bp.limit, share*2)
+				}
+				if b.name == e.Block.Responsibility && i.to == at && t.running[b.name] > 0 && b.bp.restart.When == sputnik.RestartNever &&
+					i.to-i.from < share/4*3 && (t.hurried < 0 || t.hurried > at) {
+					o.offend("G13", "%s is removed and leaves %d messages unhandled after %v, but has %v", b.name, e.Count, i.to-i.from, share)
+				}
+			}
+		}
+	}
+}

@@ -153,6 +153,7 @@ type times struct {
 	forced             bool
 	lost               map[string]uint64
 	left               map[string]uint64
+	leftAt             []sputnik.MessagesLost
 	leaves             map[string][]interval              // the finish of those that weren't finished with the process
 	gone               map[string][]sputnik.MailboxStatus // of blocks that were removed, or not added after all
 	list               []string                           // of the blocks there are
@@ -247,6 +248,7 @@ func (o *oracle) read() *times {
 				t.lost[e.Block.Responsibility] += e.Count
 			} else {
 				t.left[e.Block.Responsibility] += e.Count
+				t.leftAt = append(t.leftAt, e)
 			}
 		case sputnik.ProcessFinished:
 			if t.over = at; i < len(o.events)-2 || i == len(o.events)-2 && !isBlackBox(o.events[i+1]) {

@@ -126,6 +126,7 @@ func (o *oracle) final(s sputnik.Status) {
 	}
 	o.checkOrder(t)
 	o.checkMail(t)
+	o.checkRemoved(t)
 	o.checkAsks(t)
 	if o.checkCause(t); len(o.stops) > 0 {
 		o.checkVerdict(t)

@@ -64,7 +64,7 @@ type (
 		At     `log:"warn finish cut short, its limit is used up"`
 		Forced bool `log:"warn finish cut short by a second signal"`
 	}
-	// ProcessFinished is the last event. Err is what launch, or Prepare, returns, but for what goes wrong
+	// ProcessFinished is the last event, but for a [BlackBox]. Err is what launch, or Prepare, returns, but for what goes wrong
 	// with observers.
 	ProcessFinished struct {
 		At    `log:"info process finished"`
@@ -289,7 +289,7 @@ func (m dropMark) event() Event {
 // readyMark stands for a ReadyChanged whose reason is yet to be put in words.
 type readyMark struct {
 	At
-	health health
+	status Status
 }
 
-func (m readyMark) event() Event { return ReadyChanged{m.At, m.health.ready(), m.health.reason()} }
+func (m readyMark) event() Event { return ReadyChanged{m.At, m.status.Ready, m.status.reason()} }

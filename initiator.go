@@ -48,11 +48,9 @@ type initiator struct {
 	err      error                // what launch returns
 
 	mu     sync.Mutex
-	units  []*unit // in the order of initialisation; its elements never change
-	left   []*unit // gone, but for goroutines that hang
-	state  State
-	since  time.Time
-	cause  error            // why it stops: the first one (G6)
+	units  []*unit          // in the order of initialisation; its elements never change
+	left   []*unit          // gone, but for goroutines that hang
+	book   Status           // but for what is found elsewhere
 	number int              // of the current connection, 0: none
 	conn   ServerConnection // the current one
 	down   []downed         // blocks that are being restarted
@@ -76,8 +74,7 @@ func newInitiator(cfg *config) (*initiator, error) {
 		landed: make(chan struct{}),
 		added:  make(chan struct{}, 1),
 		gate:   make(chan struct{}, 1),
-		state:  StatePreparing,
-		since:  time.Now(),
+		book:   Status{State: StatePreparing, Since: time.Now()},
 	}
 	in.alive, in.die = context.WithCancelCause(in.base)
 	in.stopping, in.hurried = in.alive.Done(), in.time.IsCut()
@@ -251,10 +248,10 @@ func (in *initiator) landUnlaunched() {
 func (in *initiator) stop(cause error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if in.cause != nil {
+	if in.book.Cause != nil {
 		return
 	}
-	in.cause = cause
+	in.book.Cause = cause
 	in.refreshReady()
 	in.die(cause)
 }
@@ -263,13 +260,13 @@ func (in *initiator) stop(cause error) {
 func (in *initiator) why() error {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	return in.cause
+	return in.book.Cause
 }
 
 func (in *initiator) enter(s State) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.state, in.since = s, time.Now()
+	in.book.State, in.book.Since = s, time.Now()
 }
 
 // setDown notes that a block is being restarted, and why; nil says that it is no longer.
@@ -285,80 +282,36 @@ func (in *initiator) setDown(u *unit, why error) {
 
 // refreshReady tells observers when readiness turns. Called with the lock held.
 func (in *initiator) refreshReady() {
-	h := in.health()
-	if in.state != StateRunning || in.told && h.ready() == in.ready {
+	s := in.summary()
+	if s.State != StateRunning || in.told && s.Ready == in.ready {
 		return
 	}
-	in.told, in.ready = true, h.ready()
-	in.events.emit(readyMark{now(), h})
+	in.told, in.ready = true, s.Ready
+	in.events.emit(readyMark{now(), s})
 }
 
-// health is what readiness follows from.
-type health struct {
-	state      State
-	cause      error
-	connected  bool
-	connection ConnectionStatus
-	down       downed
-}
-
-// health takes a snapshot. Called with the lock held; the words for it are found without, because
-// they ask errors that are not ours.
-func (in *initiator) health() health {
-	h := health{state: in.state, cause: in.cause, connected: true}
-	if len(in.down) > 0 {
-		h.down = in.down[0]
-	}
+// summary is a status without blocks, and without a reason: that is found without the lock, which is held here, because it
+// asks errors that are not ours.
+func (in *initiator) summary() Status {
+	s := in.book
+	s.Live = s.State != StateFinished
 	if in.connector != nil {
-		h.connection = in.connector.status
-		h.connected = h.connection.State == StateConnected
+		s.Connection = in.connector.status
 	}
-	return h
-}
-
-func (h health) ready() bool {
-	return h.cause == nil && h.state == StateRunning && h.connected && h.down.unit == nil
-}
-
-// reason says in one sentence why not ready.
-func (h health) reason() string {
-	switch {
-	case h.ready():
-		return ""
-	case h.state == StateFinished:
-		return fmt.Sprintf("stopped: %v", h.cause)
-	case h.cause != nil:
-		return fmt.Sprintf("stopping: %v", h.cause)
-	case h.state == StatePreparing:
-		return "the blocks are being initialised"
-	case h.state != StateRunning:
-		return "not launched yet"
-	case h.down.unit != nil:
-		return fmt.Sprintf("block %s is being restarted: %v", h.down.unit.desc, h.down.why)
+	if len(in.down) > 0 {
+		s.down = in.down[0]
 	}
-	c := h.connection
-	why := "no connection to the server"
-	if c.State == StateConnecting {
-		why += fmt.Sprintf(": attempt %d is in progress", c.Attempt)
-	} else if !c.NextTry.IsZero() {
-		why += fmt.Sprintf(": attempt %d follows in %v", c.Attempt, time.Until(c.NextTry).Round(time.Millisecond))
-	}
-	if c.LastError != nil {
-		why += fmt.Sprintf("; last error: %v", c.LastError)
-	}
-	return why
+	connected := in.connector == nil || s.Connection.State == StateConnected
+	s.Ready = s.Cause == nil && s.State == StateRunning && connected && s.down.unit == nil
+	return s
 }
 
 func (in *initiator) status() Status {
 	in.mu.Lock()
-	h := in.health()
-	s := Status{
-		State: h.state, Since: in.since, Cause: h.cause, Connection: h.connection,
-		Live: h.state != StateFinished, Ready: h.ready(),
-	}
-	units := in.units
+	s, units := in.summary(), in.units
 	in.mu.Unlock()
-	s.Reason = h.reason()
+	s.Reason = s.reason()
+	s.down = downed{}
 	s.Blocks = make([]BlockStatus, len(units))
 	for i, u := range units {
 		s.Blocks[i] = u.status()

@@ -166,12 +166,7 @@ func (l *life) runReturned(err error) {
 func (l *life) fail(callback string, err error) {
 	u := l.unit
 	be := &BlockError{Block: u.desc, Callback: callback, Err: err}
-	u.mu.Lock()
-	u.lastErr = be
-	if u.state == StateRunning {
-		u.state, u.since = StateFailed, time.Now()
-	}
-	u.mu.Unlock()
+	u.failed(StateRunning, be)
 	u.in.events.emit(BlockFailed{now(), u.desc, be})
 	if u.restart(l, be) {
 		return

@@ -88,7 +88,7 @@ func (u *unit) restart(l *life, failure error) bool {
 		return false
 	}
 	l.replaced = true
-	u.state, u.since = StateRestarting, time.Now()
+	u.book.State, u.book.Since = StateRestarting, time.Now()
 	paused := u.box.Pause() // at once: the instance gets no further message
 	before, through := u.keeper, make(chan struct{})
 	u.keeper = through
@@ -123,7 +123,7 @@ func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 		}
 		pause := backoff.Pause(n, cmp.Or(policy.Backoff, DefaultRestartBackoff), cmp.Or(policy.BackoffCap, DefaultRestartBackoffCap))
 		in.events.emit(BlockRestarting{now(), u.desc, failure, n, pause})
-		wanted := u.wait(pause)
+		wanted := !worker.Wait(u.ending, time.Now().Add(pause), in.stopping) && !isClosed(in.stopping)
 		if !wanted && u.box.Stats().Depth == 0 {
 			u.stayDown(l, u.storm.First, failure)
 			return
@@ -144,39 +144,22 @@ func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 
 // up lets a new instance work.
 func (u *unit) up(next *life) {
-	u.mu.Lock()
-	u.restarts++
-	u.mu.Unlock()
+	u.note(func(b *BlockStatus) { b.Restarts++ })
 	u.life.Store(next)
 	next.start()
 	next.open()
 	u.in.setDown(u, nil)
 }
 
-// wait tells whether the restart is still wanted after the pause.
-func (u *unit) wait(pause time.Duration) bool {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-u.ending:
-	case <-u.in.stopping:
-	}
-	return false
-}
-
 // stayDown notes that there will be no other instance.
 func (u *unit) stayDown(l *life, failures ...error) {
-	u.mu.Lock()
 	l.down = true
-	if u.state != StateAbandoned {
-		u.state, u.since = StateFailed, time.Now()
-	}
-	u.mu.Unlock()
+	u.failed(StateRestarting, failures[0])
 	for _, err := range slices.Compact(failures) {
 		u.fault(err)
 	}
+	u.box.Close()
+	u.peer.Fail(0, ErrBlockEnded)
 }
 
 // renew makes the next instance and brings it up to Attach.

@@ -1,6 +1,9 @@
 package sputnik
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // State is where a process or a block is in its life; the diagrams are in the package documentation.
 type State string
@@ -40,9 +43,39 @@ type Status struct {
 	// Reason says in one sentence why the process is not ready; empty when it is.
 	Reason string
 
-	Blocks     []BlockStatus       // in the order of initialisation
-	Connection ConnectionStatus    // zero where there is no connector
+	Blocks     []BlockStatus    // in the order of initialisation
+	Connection ConnectionStatus // zero where there is no connector
+	down       downed
 	WaitCycles [][]BlockDescriptor // that stand still, as the OnMsg of each waits for the next; see [WaitCycle]
+}
+
+// reason says in one sentence why not ready.
+func (s Status) reason() string {
+	switch {
+	case s.Ready:
+		return ""
+	case s.State == StateFinished:
+		return fmt.Sprintf("stopped: %v", s.Cause)
+	case s.Cause != nil:
+		return fmt.Sprintf("stopping: %v", s.Cause)
+	case s.State == StatePreparing:
+		return "the blocks are being initialised"
+	case s.State != StateRunning:
+		return "not launched yet"
+	case s.down.unit != nil:
+		return fmt.Sprintf("block %s is being restarted: %v", s.down.unit.desc, s.down.why)
+	}
+	c := s.Connection
+	why := "no connection to the server"
+	if c.State == StateConnecting {
+		why += fmt.Sprintf(": attempt %d is in progress", c.Attempt)
+	} else if !c.NextTry.IsZero() {
+		why += fmt.Sprintf(": attempt %d follows in %v", c.Attempt, time.Until(c.NextTry).Round(time.Millisecond))
+	}
+	if c.LastError != nil {
+		why += fmt.Sprintf("; last error: %v", c.LastError)
+	}
+	return why
 }
 
 // BlockStatus is a snapshot of one block.

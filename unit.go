@@ -25,17 +25,13 @@ type unit struct {
 	peer    wait.Peer            // in requests, and in Sends that wait
 	watched watched              // of the watchdog only
 
-	mu       sync.Mutex
-	state    State
-	since    time.Time
-	faults   []error // in order; bounded by maxFaults
-	lastErr  error
-	stalled  string // the callback that overruns its limit
-	restarts int
-	storm    backoff.Storm
-	ending   chan struct{} // closed when no further restart may begin
-	lost     chan struct{} // closed when the restart in progress has to give up
-	keeper   chan struct{} // closed when the restart in progress is through; nil: there was none
+	mu     sync.Mutex
+	book   BlockStatus // but for what is found elsewhere
+	faults []error     // in order; bounded by maxFaults
+	storm  backoff.Storm
+	ending chan struct{} // closed when no further restart may begin
+	lost   chan struct{} // closed when the restart in progress has to give up
+	keeper chan struct{} // closed when the restart in progress is through; nil: there was none
 }
 
 // shape is what all instances of a block have to have in common, as the mailbox is made but once.
@@ -57,7 +53,8 @@ const maxFaults = 8
 func newUnit(in *initiator, d BlockDescriptor, b *Block, position int) *unit {
 	u := &unit{
 		in: in, desc: d, position: position, shape: b.shape(),
-		state: StateCreated, since: time.Now(), ending: make(chan struct{}), lost: make(chan struct{}),
+		book:   BlockStatus{Block: d, State: StateCreated, Since: time.Now()},
+		ending: make(chan struct{}), lost: make(chan struct{}),
 	}
 	u.box.Init(b.capacity, mailbox.Overflow(b.overflow), func(first mailbox.Msg) { u.life.Load().consume(first) }, u.drop)
 	u.peer.Owner, u.peer.Order = u, position
@@ -79,17 +76,29 @@ func owners(peers []*wait.Peer) (all []BlockDescriptor) {
 	return all
 }
 
-func (u *unit) enter(s State) {
+// note makes an entry in the block's book.
+func (u *unit) note(entry func(b *BlockStatus)) {
 	u.mu.Lock()
-	u.state, u.since = s, time.Now()
-	u.mu.Unlock()
+	defer u.mu.Unlock()
+	entry(&u.book)
+}
+
+func (u *unit) enter(s State) { u.note(func(b *BlockStatus) { b.State, b.Since = s, time.Now() }) }
+
+// failed notes an error, and that it was the end of a state.
+func (u *unit) failed(of State, err error) {
+	u.note(func(b *BlockStatus) {
+		if b.LastError = err; b.State == of {
+			b.State, b.Since = StateFailed, time.Now()
+		}
+	})
 }
 
 // fault adds to the block's part of the final error.
 func (u *unit) fault(err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.lastErr = err
+	u.book.LastError = err
 	if _, again := err.(*BlockError); !again || len(u.faults) < maxFaults { //nolint:errorlint // what it is itself
 		u.faults = append(u.faults, err)
 	}
@@ -99,12 +108,7 @@ func (u *unit) fault(err error) {
 func (u *unit) notUp(callback string, err error) error {
 	n := len(u.in.blocks())
 	ie := &InitError{Block: u.desc, Callback: callback, Position: u.position, Of: max(n, u.position), Err: err}
-	u.mu.Lock()
-	u.lastErr = ie
-	if u.state == StateCreated {
-		u.state, u.since = StateFailed, time.Now()
-	}
-	u.mu.Unlock()
+	u.failed(StateCreated, ie)
 	u.in.events.emit(BlockFailed{now(), u.desc, ie})
 	return ie
 }
@@ -130,11 +134,8 @@ func (u *unit) drop(m mailbox.Msg) {
 }
 
 func (u *unit) status() BlockStatus {
-	u.mu.Lock()
-	s := BlockStatus{
-		Block: u.desc, State: u.state, Since: u.since, LastError: u.lastErr, Stalled: u.stalled, Restarts: u.restarts,
-	}
-	u.mu.Unlock()
+	var s BlockStatus
+	u.note(func(b *BlockStatus) { s = *b })
 	if p := u.peer.WaitsFor(); p != nil {
 		s.WaitsFor = owner(p).desc.Responsibility
 	}

@@ -73,9 +73,7 @@ func (u *unit) see(i int, callback string, mark int, limit time.Duration) {
 	if turn == watch.None {
 		return
 	}
-	u.mu.Lock()
-	u.stalled = cmp.Or(u.watched.calls[0].Stalled(), u.watched.calls[1].Stalled())
-	u.mu.Unlock()
+	u.note(func(b *BlockStatus) { b.Stalled = cmp.Or(u.watched.calls[0].Stalled(), u.watched.calls[1].Stalled()) })
 	if turn == watch.Stalled {
 		u.in.events.emit(CallbackStalled{now(), u.desc, callback, took, u.stacks()})
 	} else {

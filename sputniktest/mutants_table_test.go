@@ -4,7 +4,7 @@ var mutants = []mutant{
 	// Initialisation and order.
 	{
 		"the next Init runs although one has failed", "initiator.go",
-		`return failed(u, "Init", err)`, `_ = failed(u, "Init", err)`,
+		"if err != nil {\n\t\t\t\treturn l.unit.notUp(step.callback, err)", "if err != nil && step.callback != \"Init\" {\n\t\t\t\treturn l.unit.notUp(step.callback, err)",
 	},
 	{
 		"forget a rollback", "landing.go",
@@ -16,15 +16,15 @@ var mutants = []mutant{
 	},
 	{
 		"finish in list order", "landing.go",
-		"for _, u := range slices.Backward(in.units) {\n\t\tin.finish(u, w)", "for _, u := range in.units {\n\t\tin.finish(u, w)",
+		"for _, u := range slices.Backward(in.blocks()) {\n\t\tin.finish(u, w, nil)", "for _, u := range in.blocks() {\n\t\tin.finish(u, w, nil)",
 	},
 	{
 		"Finish before the mailbox is empty", "landing.go",
-		"if !await(drained, began.Add(share/4*3), in.hurried) {", "if share < 0 {",
+		"if !worker.Wait(drained, began.Add(share/4*3), in.hurried) {", "if share < 0 {",
 	},
 	{
-		"Run is not awaited", "landing.go",
-		"if w == nil {\n\t\tcallbacks = append(callbacks, callback{\"Run\", u.ran})", "if false {\n\t\tcallbacks = append(callbacks, callback{\"Run\", u.ran})",
+		"Run is not awaited", "life.go",
+		"if w == nil {\n\t\tcallbacks = append(callbacks, worker.Callback{Name: \"Run\"", "if false {\n\t\tcallbacks = append(callbacks, worker.Callback{Name: \"Run\"",
 	},
 	{
 		"the mailbox opens before the launch", "initiator.go",
@@ -37,11 +37,11 @@ var mutants = []mutant{
 	},
 	{
 		"skip the second signal", "finisher.go",
-		"f.in.hurry(true)", "_ = f",
+		"f.in.cut(ErrForced)", "_ = f",
 	},
 	{
 		"a second signal is not called forced", "finisher.go",
-		"f.in.hurry(true)", "f.in.hurry(false)",
+		"f.in.cut(ErrForced)", "f.in.hurry()",
 	},
 	{
 		"a second signal right after the first counts", "finisher.go",
@@ -56,12 +56,12 @@ var mutants = []mutant{
 		"u.fault(err)\n\tu.leave(err)", "u.leave(err)",
 	},
 	{
-		"the failure of Finish is not recorded", "landing.go",
-		"u.fail(\"Finish\", err)", "_ = err",
+		"the failure of Finish is not recorded", "life.go",
+		"l.fail(\"Finish\", err)", "_ = err",
 	},
 	{
 		"readiness outlives the stop", "initiator.go",
-		"return h.cause == nil && h.state == StateRunning && h.connected", "return h.state == StateRunning && h.connected",
+		"return h.cause == nil && h.state", "return h.state",
 	},
 	// Messages.
 	{
@@ -73,7 +73,7 @@ var mutants = []mutant{
 		"b.batch, b.chain = b.chain, b.batch", "b.batch, b.chain = b.chain, b.batch\n\t\tif n := b.batch.Len(); n > 2 {\n\t\t\tb.batch.Push(b.batch.Pop())\n\t\t}",
 	},
 	{
-		"a message that panicked comes again", "unit.go",
+		"a message that panicked comes again", "life.go",
 		"m, inMsg = nil, true", "inMsg = true",
 	},
 	{
@@ -86,28 +86,28 @@ var mutants = []mutant{
 	},
 	{
 		"a sender that waits is not counted at the finish", "internal/mailbox/mailbox.go",
-		"b.rejected++\n\t\tw.taken <- false", "w.taken <- false",
+		"for _, w := range b.waiters {\n\t\tb.rejected++\n", "for _, w := range b.waiters {\n",
 	},
 	{
 		"a full mailbox takes one more for good", "internal/mailbox/mailbox.go",
-		"b.rejected++\n\t\tb.mu.Unlock()\n\t\treturn false\n\tcase b.overflow == DropOldest:", "b.mu.Unlock()\n\t\treturn true\n\tcase b.overflow == DropOldest:",
+		"case b.overflow == Reject:\n\t\tb.rejected++\n\t\tb.mu.Unlock()\n\t\treturn false, nil", "case b.overflow == Reject:\n\t\tb.mu.Unlock()\n\t\treturn true, nil",
 	},
 	// Connection.
 	{
-		"notify after finish", "link.go",
+		"notify after finish", "internal/link/link.go",
 		"l.closed = true\n", "",
 	},
 	{
-		"reuse a connection epoch", "link.go",
-		"l.want, l.conn = want, conn", "if l.want = want; l.conn == nil {\n\t\tl.conn = conn\n\t}",
+		"reuse a connection epoch", "internal/link/link.go",
+		"l.want, l.conn = number, conn", "if l.want = number; l.conn == nil {\n\t\tl.conn = conn\n\t}",
 	},
 	{
-		"no disconnect between two connections", "link.go",
+		"no disconnect between two connections", "internal/link/link.go",
 		"if l.told != 0 {", "if l.told != 0 && l.want == 0 {",
 	},
 	{
-		"serial callbacks overlap", "link.go",
-		"if l.unit.block.serial {", "if l.closed {",
+		"serial callbacks overlap", "life.go",
+		"if l.block.serial {", "if l.block == nil {",
 	},
 	{
 		"news in the wrong order", "connector.go",
@@ -123,6 +123,78 @@ var mutants = []mutant{
 	},
 	{
 		"the connector finishes first", "landing.go",
-		"for _, u := range slices.Backward(in.units) {\n\t\tin.finish(u, w)", "if in.connector != nil {\n\t\tin.connector.unit.cancel(cause)\n\t}\n\tfor _, u := range slices.Backward(in.units) {\n\t\tin.finish(u, w)",
+		"for _, u := range slices.Backward(in.blocks()) {\n\t\tin.finish(u, w, nil)", "if in.connector != nil {\n\t\tin.connector.unit.life.Load().cancel(cause)\n\t}\n\tfor _, u := range slices.Backward(in.blocks()) {\n\t\tin.finish(u, w, nil)",
+	},
+	// Requests and broadcasts.
+	{
+		"a request is not failed when its peer ends", "landing.go",
+		"u.peer.Fail(0, ErrBlockEnded)", "_ = ErrBlockEnded",
+	},
+	{
+		"a request is not failed when the instance that has it ends", "restart.go",
+		"u.peer.Fail(l.number, ErrBlockEnded)", "_ = ErrBlockEnded",
+	},
+	{
+		"a request can be answered twice", "internal/wait/wait.go",
+		"if w.state.CompareAndSwap(asking, state) {", "if w.state.CompareAndSwap(asking, state) || state == replied && w.state.Load() == replied && len(w.done) == 0 {",
+	},
+	{
+		"a request whose OnMsg panics is not failed", "life.go",
+		"request.Fail(&BlockError{l.unit.desc, \"OnMsg\", err})", "_ = request",
+	},
+	{
+		"all receivers of a broadcast share one map", "request.go",
+		"Send(maps.Clone(msg))", "Send(maps.Clone(msg)) && len(maps.Clone(msg)) < 0 || (&communicator{from, to}).Send(msg)",
+	},
+	{
+		"a circle that is none", "internal/wait/circle.go",
+		"if k.where.Load() == serving {", "if k.where.Load() != unknown {",
+	},
+	// Blocks at run time.
+	{
+		"an added block is not told of the connection", "life.go",
+		"l.link.Open(in.number, in.conn)", "l.link.Open(0, nil)",
+	},
+	{
+		"an added block finishes last", "change.go",
+		"in.units = append(in.units, u)", "in.units = slices.Insert(slices.Clone(in.units), in.cfg.infrastructure(), u)",
+	},
+	{
+		"a removed block's mailbox is not emptied", "landing.go",
+		"if !worker.Wait(drained, began.Add(share/4*3), in.hurried) {", "if _, removed := why.(*RemoveRequestError); removed || !worker.Wait(drained, began.Add(share/4*3), in.hurried) {",
+	},
+	{
+		"a removed block stays in the list", "change.go",
+		"return other == u })", "return other == nil })",
+	},
+	{
+		"a block that could not be added gets no Finish", "change.go",
+		"in.finish(u, &w, failed)", "_ = failed",
+	},
+	// Restarts.
+	{
+		"a restart loses the queued messages", "internal/mailbox/mailbox.go",
+		"b.opened, b.paused = false, make(chan struct{})", "b.opened, b.paused, b.chain = false, make(chan struct{}), fifo.Queue[Msg]{}",
+	},
+	{
+		"two instances at once", "restart.go",
+		"stuck := l.end(w, cause, idle, began, share, u.lost, l.timeUp)", "go l.end(w, cause, idle, began, share, u.lost, l.timeUp)\n\tvar stuck []string",
+	},
+	{
+		"a storm never ends", "internal/backoff/storm.go",
+		"if len(s.at) >= most {", "if len(s.at) >= most+3 {",
+	},
+	{
+		"a restart although the process stops", "restart.go",
+		"isClosed(u.ending) || isClosed(u.in.stopping)", "isClosed(u.ending)",
+	},
+	{
+		"a failure that stays uncured is not in the error", "restart.go",
+		"for _, err := range slices.Compact(failures) {\n\t\tu.fault(err)\n\t}", "_ = slices.Compact(failures)",
+	},
+	// Watchdog.
+	{
+		"the watchdog sleeps", "internal/watch/watch.go",
+		"took >= limit", "took >= 3*limit",
 	},
 }

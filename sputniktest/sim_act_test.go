@@ -24,6 +24,7 @@ type stage struct {
 	over bool   // it is to return at once
 	stop <-chan struct{}
 	mute bool // it can't return an error
+	serv bool // it is on the goroutine that calls OnMsg
 }
 
 // act does the items that are due. Then it sleeps, so that what comes next isn't at the instant of the last one.
@@ -133,7 +134,9 @@ func (s *stage) send(it item) {
 			return
 		}
 		msg, m := s.w.o.mail(s.a, it.to)
+		waited := s.w.o.waits(s, it.to, nil)
 		ok = to.Send(msg)
+		waited()
 		s.w.o.sent(m, ok)
 		s.a.say("sends %d to %s: %v", m.seq, resp(it.to), ok)
 	}

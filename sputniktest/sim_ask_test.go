@@ -37,6 +37,8 @@ type ask struct {
 	replied  int           // how often Reply was successful
 	failedAt time.Duration // when an OnMsg that had it failed; -1: never
 	holders  []int         // the slots that got it
+	instance int           // of the first of them
+	takenAt  time.Duration // by that
 }
 
 func (s *stage) request(it item) {
@@ -51,8 +53,10 @@ func (s *stage) request(it item) {
 			ctx, cancel = context.WithTimeout(ctx, it.gap)
 		}
 		s.a.say("asks %s, to be answered %v", resp(it.to), it.reply)
+		waited := s.w.o.waits(s, it.to, q)
 		answer, err := sputnik.Request(ctx, to, msg)
 		cancel()
+		waited()
 		s.w.o.answered(q, answer, err, !ok)
 		s.a.say("is answered by %s: %v", resp(it.to), err)
 	}
@@ -60,7 +64,7 @@ func (s *stage) request(it item) {
 
 // answer does with a request what the plan says.
 func (b *simBlock) answer(s *stage, q *ask, msg sputnik.Msg) {
-	kind := b.w.o.holds(q, b.slot)
+	kind := b.w.o.holds(q, b)
 	reply := func(a *actor) {
 		err := sputnik.Reply(msg, sputnik.Msg{"answer": q.id})
 		b.w.o.replied(q, err)

@@ -44,6 +44,8 @@ func draw(seed uint64) *plan {
 	if d.one(3) {
 		d.changes()
 	}
+	d.crowd()
+	d.storm()
 	d.server()
 	if d.wild {
 		for range 1 + d.IntN(6) {
@@ -143,6 +145,35 @@ func (d dice) ask() {
 	d.add(it)
 }
 
+// crowd lets many send to a block at the same time.
+func (d dice) crowd() {
+	slot := d.slot()
+	if b := d.p.blocks[slot]; b.capacity == 0 || !b.msg || d.one(2) {
+		return
+	}
+	at := d.between(0, d.p.life)
+	for range 2 + d.IntN(3) {
+		d.add(item{slot: d.slot(), to: slot, call: callStep, do: doSend, after: at + d.between(0, 40*time.Millisecond), count: 3 + d.IntN(8)})
+	}
+}
+
+// storm lets a block with a restart policy need it, and the process stop in the middle of it.
+func (d dice) storm() {
+	slot := d.slot()
+	if d.p.blocks[slot].restart.When == sputnik.RestartNever {
+		return
+	}
+	what := pick(d, doPanic, doError, doGoexit, doReturn)
+	d.add(item{slot: slot, call: callRun, do: what, nth: d.IntN(3) - 1, after: d.between(0, time.Second)})
+	if d.one(2) {
+		d.add(item{slot: slot, call: callMsg, do: doPanic, nth: d.IntN(8), after: d.between(0, 100*time.Millisecond)})
+		d.add(item{slot: d.slot(), to: slot, call: callStep, do: doSend, after: d.between(0, d.p.life), count: 4 + d.IntN(8)})
+	}
+	if d.one(4) {
+		d.add(item{slot: slot, call: pick(d, callFinish, callInit), nth: d.IntN(2), do: pick(d, doSignal, doShootDown, doCancel)})
+	}
+}
+
 // changes adds blocks that come and go.
 func (d dice) changes() {
 	listed := len(d.p.blocks)
@@ -161,6 +192,9 @@ func (d dice) changes() {
 		}
 		if d.one(8) {
 			it.to = d.slot()
+		}
+		if d.one(5) {
+			d.add(item{slot: it.to, call: pick(d, callInit, callAttach), do: pick(d, doError, doPanic, doGoexit, doHang, doStatus), nth: d.IntN(2)})
 		}
 		if d.one(4) {
 			it.gap = d.between(time.Millisecond, time.Second)

@@ -163,7 +163,7 @@ func (o *oracle) steady(b *book, t *times) bool {
 		}
 		if x == b && b.bp.restart.When != sputnik.RestartNever && (b.failed || len(t.restarting[b.name]) != t.running[b.name]-1) {
 			last := t.restarting[b.name]
-			if failed, _ := b.failure(b.instance, 0); failed >= 0 || len(last) == 0 || last[len(last)-1] >= t.begun {
+			if failed, _ := b.failure(b.instance, o.w.plan.initTimeout); failed >= 0 || len(last) == 0 || last[len(last)-1] >= t.begun {
 				return false
 			}
 		}

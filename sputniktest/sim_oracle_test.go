@@ -22,6 +22,7 @@ type oracle struct {
 	mails   []*mail
 	asks    []*ask
 	changes []*change
+	waiting []*waiting
 	events  []sputnik.Event
 	stops   []stopCause
 	signals []time.Duration

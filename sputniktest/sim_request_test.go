@@ -58,13 +58,14 @@ func (o *oracle) mayBeFull(q *ask) bool {
 }
 
 // holds notes who has the request, and returns what is to be done with it.
-func (o *oracle) holds(q *ask, slot int) replyKind {
+func (o *oracle) holds(q *ask, b *simBlock) replyKind {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	q.holders = append(q.holders, slot)
+	q.holders = append(q.holders, b.slot)
 	if len(q.holders) > 1 {
 		return replyAtOnce
 	}
+	q.instance, q.takenAt = b.instance, o.w.now()
 	return q.kind
 }
 
@@ -104,6 +105,12 @@ func (o *oracle) checkAsks(t *times) {
 		if len(q.holders) < 2 && q.kind != replyForward && done && !(toleratedDownRequests && t.abandoned[to.name]) && !o.w.plan.comesOrGoes(to.slot) && q.begun < settled && q.ended > settled {
 			o.offend("request", "request %d to %s goes on after the block has ended: %v", q.id, to.name, q.err)
 		}
+		if q.failedAt >= 0 && q.ended > q.failedAt {
+			o.offend("request", "request %d goes on although its OnMsg failed at %v", q.id, q.failedAt)
+		}
+		if len(q.holders) == 1 && q.ended > to.next(q.instance) {
+			o.offend("request", "request %d goes on although another instance of %s has begun: %v", q.id, to.name, q.err)
+		}
 		slots := append([]int{q.item.to, q.item.then}, q.holders...)
 		_, blamed := errors.AsType[*sputnik.BlockError](q.err)
 		switch {
@@ -121,6 +128,16 @@ func (o *oracle) checkAsks(t *times) {
 			}
 		}
 	}
+}
+
+// next returns when a later instance began, or a time beyond all others.
+func (b *book) next(instance int) time.Duration {
+	for _, s := range b.past {
+		if s.instance > instance && s.call == callRun {
+			return s.begin
+		}
+	}
+	return 1 << 62
 }
 
 // failedAt tells whether an OnMsg failed at this moment.

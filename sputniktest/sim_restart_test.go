@@ -129,60 +129,28 @@ func blames(err error, c call) bool {
 	return ok && e.Callback == c.String()
 }
 
-// checkUnnoticed wants a word of the watchdog on each callback that runs for so long that it can't have overlooked it.
-func (o *oracle) checkUnnoticed(t *times) {
-	limit := o.w.plan.watchdog
+// checkRestarts wants no restart after the stop, and Finish for what was initialised and didn't come to run.
+func (o *oracle) checkRestarts(t *times) {
 	for _, b := range o.books {
 		for _, s := range b.past {
-			end := o.stops[0].at
-			if s.end >= 0 {
-				end = min(end, s.end)
-			}
-			watched := s.call == callMsg || s.call == callConnect || s.call == callDisconnect
-			if !watched || end-s.begin < limit*3/2+2*time.Millisecond || slices.ContainsFunc(t.leaves[b.name], func(i interval) bool { return i.to > s.begin && i.from < end }) {
+			if s.call != callInit || s.instance == 1 {
 				continue
 			}
-			if !slices.ContainsFunc(o.events, func(e sputnik.Event) bool {
-				w, ok := e.(sputnik.CallbackStalled)
-				at := e.When().Sub(o.w.start)
-				return ok && w.Block.Responsibility == b.name && w.Callback == s.call.String() && at > s.begin && at <= end
-			}) {
-				o.offend("watchdog", "%v of %s runs from %v to %v, which nobody notices", s.call, b.name, s.begin, s.end)
+			if at, _ := b.failure(s.instance-1, o.w.plan.initTimeout); b.bp.restart.When != sputnik.RestartNever && !b.bp.spare && at > o.stops[0].at {
+				o.offend("restart", "instance %d of %s begins although the last one failed after the stop", s.instance, b.name)
 			}
 		}
-	}
-}
-
-// checkStalled wants a callback behind the word of the watchdog.
-func (o *oracle) checkStalled(e sputnik.CallbackStalled, at time.Duration) {
-	for _, b := range o.books {
-		if b.name != e.Block.Responsibility {
+		if b.bp.kind == runContext || t.abandoned[b.name] || o.launchedAt < 0 {
 			continue
 		}
-		for _, s := range b.past {
-			if s.call.String() == e.Callback && s.begin <= at-e.For+time.Millisecond && (s.end < 0 || s.end >= at) {
-				return
+		for instance := 1; instance <= b.instances; instance++ {
+			if b.has(instance, callAttach) && !b.has(instance, callRun) && !b.has(instance, callFinish) {
+				o.offend("G2", "instance %d of %s was attached in vain, but never gets its Finish", instance, b.name)
 			}
 		}
-		o.offend("watchdog", "%s of %s is said to stall for %v, but doesn't", e.Callback, b.name, e.For)
 	}
 }
 
-// checkCycle wants each block on a circle to be in an OnMsg.
-func (o *oracle) checkCycle(e sputnik.WaitCycle, at time.Duration) {
-	for _, d := range e.Blocks {
-		for _, b := range o.books {
-			if b.name != d.Responsibility {
-				continue
-			}
-			inside := false
-			for _, s := range b.past {
-				onIt := s.call == callMsg || b.bp.serial && (s.call == callConnect || s.call == callDisconnect)
-				inside = inside || onIt && s.begin <= at && (s.end < 0 || s.end >= at)
-			}
-			if !inside {
-				o.offend("cycle", "%s is said to be in a circle, but has no OnMsg in progress", b.name)
-			}
-		}
-	}
+func (b *book) has(instance int, c call) bool {
+	return slices.ContainsFunc(b.past, func(s span) bool { return s.instance == instance && s.call == c })
 }

@@ -131,6 +131,8 @@ func (o *oracle) final(s sputnik.Status) {
 	if o.checkCause(t); len(o.stops) > 0 {
 		o.checkVerdict(t)
 		o.checkUnnoticed(t)
+		o.checkUnseenCycles()
+		o.checkRestarts(t)
 		o.checkLink(t)
 	}
 }

@@ -89,7 +89,9 @@ func (b *simBlock) answer(s *stage, q *ask, msg sputnik.Msg) {
 			return
 		}
 		m := b.w.o.forward(s.a, q.item.then, msg)
+		waited := b.w.o.waits(s, q.item.then, nil)
 		ok = bc.Send(msg)
+		waited()
 		b.w.o.sent(m, ok)
 		s.a.say("sends the request on to %s: %v", resp(q.item.then), ok)
 	case replyPanic:
@@ -106,7 +108,9 @@ func (s *stage) broadcast(it item) {
 		return
 	}
 	msg, c := s.w.o.casting(s.a)
+	waited := s.w.o.waits(s, anybody, nil)
 	n, refused := sputnik.Broadcast(bc, msg, func(d sputnik.BlockDescriptor) bool { return s.w.o.filter(c, d) })
+	waited()
 	s.w.o.cast(c, n, refused)
 	s.a.say("broadcasts %d: accepted by %d, refused by %v", c.seq, n, refused)
 }

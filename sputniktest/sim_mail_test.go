@@ -161,9 +161,9 @@ func (o *oracle) steady(b *book, t *times) bool {
 		if o.w.plan.comesOrGoes(slot) {
 			return false
 		}
-		if x == b && b.bp.restart.When != sputnik.RestartNever && (b.failed || len(t.restarting[b.name]) != t.running[b.name]-1) {
-			last := t.restarting[b.name]
-			if failed, _ := b.failure(b.instance, o.w.plan.initTimeout); failed >= 0 || len(last) == 0 || last[len(last)-1] >= t.begun {
+		if x == b && b.bp.restart.When != sputnik.RestartNever {
+			again := t.restarting[b.name]
+			if failed, _ := b.failure(b.instance, o.w.plan.initTimeout); failed >= 0 || len(again) > 0 && again[len(again)-1] >= t.begun {
 				return false
 			}
 		}
@@ -196,6 +196,9 @@ func (o *oracle) checkRefusals(b *book, t *times) {
 	}
 	at, begun := t.finishing[b.name]
 	for _, r := range b.refusals {
+		if b.bp.restart.When != sputnik.RestartNever && r >= o.stops[0].at {
+			continue // it may stay down
+		}
 		if begun && r < at && b.bp.overflow != sputnik.Wait && (t.hurried < 0 || r < t.hurried) {
 			o.offend("G12", "%s refuses a message at %v, before its finish", b.name, r)
 		}

@@ -292,9 +292,9 @@ func (o *oracle) checkOrder(t *times) {
 	for _, b := range o.books {
 		settled, done := t.settled[b.name]
 		for _, s := range b.past {
-			late := s.end < 0 || done && s.end > settled || !done && t.over >= 0 && s.end > t.over
+			late := s.end < 0 || t.over >= 0 && s.end > t.over || done && s.end > settled && !o.w.plan.comesOrGoes(b.slot)
 			switch {
-			case done && s.begin > settled && !t.abandoned[b.name]:
+			case done && s.begin > settled && !t.abandoned[b.name] && !o.w.plan.comesOrGoes(b.slot):
 				o.offend("G5", "%v of %s begins after the block has finished", s.call, b.name)
 			case late && !t.abandoned[b.name]:
 				o.offend("G10", "%v of %s goes on although the block was not abandoned", s.call, b.name)

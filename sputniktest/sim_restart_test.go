@@ -46,6 +46,12 @@ func (o *oracle) storm(b *book, t *times, stopped time.Duration) (s stopCause, o
 		if !slices.ContainsFunc(b.past, func(s span) bool { return s.instance == instance }) {
 			continue // made for a name that was taken
 		}
+		if o.isAddition(b, instance) {
+			at = nil
+			if !b.has(instance, callRun) {
+				continue
+			}
+		}
 		failed, c := b.failure(instance, o.w.plan.initTimeout)
 		if failed < 0 || stopped >= 0 && failed > stopped {
 			return s, false
@@ -55,6 +61,9 @@ func (o *oracle) storm(b *book, t *times, stopped time.Duration) (s stopCause, o
 		}
 		down, ends := b.down(instance, failed)
 		if abandoned, is := t.settled[b.name]; t.abandoned[b.name] && is && abandoned < t.begun+1 && (!ends || down > abandoned) {
+			if c <= callAttach { // what the storm began with
+				c = first
+			}
 			return stopCause{abandoned, causeFailure, b.slot, c}, true
 		}
 		for len(at) > 0 && down-at[0] >= p.Window {
@@ -69,6 +78,15 @@ func (o *oracle) storm(b *book, t *times, stopped time.Duration) (s stopCause, o
 		at = append(at, down)
 	}
 	return s, false
+}
+
+// isAddition tells whether AddBlock has made an instance, not a restart.
+func (o *oracle) isAddition(b *book, instance int) bool {
+	i := slices.IndexFunc(b.past, func(s span) bool { return s.instance == instance && s.call == callInit })
+	return i >= 0 && slices.ContainsFunc(o.changes, func(c *change) bool {
+		_, setup := errors.AsType[*sputnik.SetupError](c.err)
+		return c.item.do == doAdd && c.item.to == b.slot && !setup && c.begun <= b.past[i].begin && (c.ended < 0 || c.ended >= b.past[i].begin)
+	})
 }
 
 // failure returns when an instance failed first, and how; -1: never.

@@ -16,6 +16,9 @@ type waiting struct {
 	begin, end time.Duration
 }
 
+// anybody is whom a broadcast waits for.
+const anybody = -1
+
 // waits notes that the stage is going to wait, perhaps; the returned function, that it has waited.
 func (o *oracle) waits(s *stage, to int, q *ask) func() {
 	if !s.serv {
@@ -54,7 +57,7 @@ func (o *oracle) checkCycle(e sputnik.WaitCycle, at time.Duration) {
 	for i, d := range e.Blocks {
 		next := e.Blocks[(i+1)%len(e.Blocks)]
 		if !slices.ContainsFunc(o.waiting, func(w *waiting) bool {
-			return resp(w.slot) == d.Responsibility && resp(w.to) == next.Responsibility && w.begin <= at && o.until(w) >= at
+			return resp(w.slot) == d.Responsibility && (w.to == anybody || resp(w.to) == next.Responsibility) && w.begin <= at && o.until(w) >= at
 		}) {
 			o.offend("cycle", "%s is said to wait for %s in a circle, but doesn't", d.Responsibility, next.Responsibility)
 		}

@@ -60,7 +60,7 @@ func report(t *testing.T, w *world) string {
 // TestSimulationIsDeterministic flies each of some seeds twice.
 func TestSimulationIsDeterministic(t *testing.T) {
 	t.Parallel()
-	for seed := range min(uint64(*seedsFlag), 3000) {
+	for seed := range min(uint64(*seedsFlag), 1000) {
 		one, two := fly(t, draw(seed+1)).trace.String(), fly(t, draw(seed+1)).trace.String()
 		if one != two {
 			t.Fatalf("seed %d: two flights differ:\n%s", seed+1, firstDifference(one, two))

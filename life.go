@@ -56,11 +56,16 @@ func FlushContext(ctx context.Context) context.Context {
 	return ctx
 }
 
-// open lets messages in, and then the connection.
+// open lets messages in, and then the connection, unless the instance has failed already.
 func (l *life) open() {
-	in := l.unit.in
+	l.unit.mu.Lock()
+	defer l.unit.mu.Unlock()
+	if l.replaced {
+		return
+	}
 	l.unit.box.Open()
 	if l.link != nil {
+		in := l.unit.in
 		in.mu.Lock() // so that the connector's news, which come after, find what they need
 		defer in.mu.Unlock()
 		l.link.Open(in.number, in.conn)
@@ -166,13 +171,13 @@ func (l *life) runReturned(err error) {
 func (l *life) fail(callback string, err error) {
 	u := l.unit
 	be := &BlockError{Block: u.desc, Callback: callback, Err: err}
+	restarts := u.restart(l, be)
 	u.failed(StateRunning, be)
-	u.in.events.emit(BlockFailed{now(), u.desc, be})
-	if u.restart(l, be) {
-		return
+	u.in.events.emit(BlockFailed{now(), u.desc, be}) // before the restart says anything: it awaits this callback
+	if !restarts {
+		u.fault(be)
+		u.stop(be)
 	}
-	u.fault(be)
-	u.stop(be)
 }
 
 // consume is the goroutine that calls OnMsg, and the connection callbacks of a serial block. One

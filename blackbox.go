@@ -1,7 +1,6 @@
 package sputnik
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -29,43 +28,26 @@ type blackBox struct {
 
 // note keeps an event, and returns the record that is due, if one is; it is in the file by then.
 func (b *blackBox) note(e Event) (*BlackBox, error) {
-	why, stacks := b.trouble(e)
-	_, over := e.(ProcessFinished)
-	if !b.box.Note(logged(e), why, stacks, over) {
+	var kind blackbox.Kind
+	var stacks string
+	switch e.(type) {
+	case ProcessHurried:
+		kind = blackbox.Alarm
+		for _, u := range b.in.blocks() {
+			if stacks == "" && u.status().State == StateFinishing { // the finish waits for it
+				stacks = stack.Of(b.in.id, u.desc.Responsibility)
+			}
+		}
+	case BlockRestarting, ProcessFinishing:
+		kind = blackbox.Echo
+	case ProcessFinished:
+		kind = blackbox.End
+	}
+	if !b.box.Note(logged(e), kind, stacks) {
 		return nil, nil
 	}
 	why, report := b.box.Report(findings(b.in.status()))
 	return &BlackBox{At{e.When()}, why, report}, blackbox.Append(b.in.cfg.blackBox, report+"\n")
-}
-
-// trouble tells whether an event asks for a record, and which stacks belong to it.
-func (b *blackBox) trouble(e Event) (why, stacks string) {
-	var err error
-	switch e := e.(type) {
-	case BlockFailed:
-		err = e.Err
-	case ConnectFailed:
-		err = e.Err
-	case ConnectionLost:
-		err = e.Err
-	case ConnectorFaulted:
-		err = e.Err
-	case BlockAbandoned:
-		return e.Err.Error(), e.Err.Stacks
-	case CallbackStalled:
-		return fmt.Sprintf("block %s: %s runs for %v", e.Block, e.Callback, e.For), e.Stacks
-	case ProcessHurried:
-		for _, u := range b.in.blocks() {
-			if stacks == "" && u.status().State == StateFinishing {
-				stacks = stack.Of(b.in.id, u.desc.Responsibility)
-			}
-		}
-		return logged(e).Message, stacks
-	}
-	if p, ok := errors.AsType[*PanicError](err); ok {
-		return err.Error(), string(p.Stack)
-	}
-	return "", ""
 }
 
 // findings puts a status in the words of a record, which leaves out what is empty.

@@ -2,8 +2,6 @@ package sputnik
 
 import (
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/sputnik-go/sputnik/internal/signals"
 )
@@ -23,7 +21,6 @@ func FinisherDescriptor() BlockDescriptor {
 // Finish, the last of all.
 type finisher struct {
 	in   *initiator
-	own  chan os.Signal
 	stop func()
 }
 
@@ -35,21 +32,10 @@ func finisherFactory() *Block {
 }
 
 func (f *finisher) init(ConfFactory) error {
-	from := f.in.cfg.signals
-	if from == nil {
-		f.own = make(chan os.Signal, 2)
-		signal.Notify(f.own, os.Interrupt, syscall.SIGTERM)
-		from = f.own
-	}
-	f.stop = signals.Listen(from, func(s os.Signal) { f.in.stop(&SignalError{s}) }, func() { f.in.cut(ErrForced) })
+	f.stop = signals.Listen(f.in.cfg.signals, func(s os.Signal) { f.in.stop(&SignalError{s}) }, func() { f.in.cut(ErrForced) })
 	return nil
 }
 
 func (f *finisher) run(BlockCommunicator) {} // Init's goroutine does it
 
-func (f *finisher) finish(bool) {
-	if f.own != nil {
-		signal.Stop(f.own)
-	}
-	f.stop()
-}
+func (f *finisher) finish(bool) { f.stop() }

@@ -95,7 +95,7 @@ func (u *unit) restart(l *life, failure error) bool {
 	go func() {
 		defer close(through)
 		pprof.SetGoroutineLabels(context.Background()) // it isn't the block's
-		<-u.in.flying // every Run was started
+		<-u.in.flying                                  // every Run was started
 		if before != nil {
 			<-before
 		}

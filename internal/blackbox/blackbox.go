@@ -5,6 +5,8 @@ package blackbox
 import (
 	"log/slog"
 	"time"
+
+	"github.com/sputnik-go/sputnik/internal/logline"
 )
 
 const (
@@ -29,21 +31,46 @@ type event struct {
 
 type trouble struct{ why, stacks string }
 
-// Note keeps an event; why says that it is trouble, and stacks belong to it. It returns true when a report is due: once a
-// second at most, or at the end of everything, which is not put off.
-func (b *Box) Note(r slog.Record, why, stacks string, end bool) (due bool) {
+// Kind says what to make of an event.
+type Kind uint8
+
+// The kinds.
+const (
+	Plain Kind = iota // trouble, if it has an attribute with stacks
+	Alarm             // trouble
+	Echo              // says again what was told
+	End               // likewise, and is the last one: what is left to report is due
+)
+
+// Note keeps an event, with stacks that belong to it beside those in its attributes. It returns true when a report is due, once a
+// second at most.
+func (b *Box) Note(r slog.Record, kind Kind, stacks string) (due bool) {
+	why := ""
+	bad := kind == Alarm
+	r.Attrs(func(a slog.Attr) bool {
+		switch a.Key {
+		case logline.Stacks:
+			bad, stacks = bad || kind == Plain, a.Value.String()
+		case logline.Error:
+			why = a.Value.String()
+		}
+		return true
+	})
+	if why == "" {
+		why = words(r)
+	}
 	if len(b.events) == kept {
 		b.events = append(b.events[:0], b.events[1:]...)
 	}
-	b.events = append(b.events, event{r, why != ""})
+	b.events = append(b.events, event{r, bad})
 	switch {
-	case why == "":
+	case !bad:
 	case len(b.troubles) == troubles:
 		b.more++
 	default:
 		b.troubles = append(b.troubles, trouble{why, stacks})
 	}
-	return len(b.troubles) > 0 && (end || r.Time.Sub(b.last) >= pause)
+	return len(b.troubles) > 0 && (kind == End || r.Time.Sub(b.last) >= pause)
 }
 
 // Report returns the first trouble since the last report, and a report of all of them.

@@ -23,9 +23,9 @@ func TestAReportIsForPeople(t *testing.T) {
 		var b Box
 		began := time.Now()
 		time.Sleep(90*time.Second + 4*time.Millisecond)
-		require.False(t, b.Note(record("calm", slog.Int("count", 3), slog.String("stacks", "many\nlines")), "", "", false))
-		require.True(t, b.Note(record("bad", slog.Any("error", errors.New("first\nsecond"))), "boom\nbang", "goroutine 1\n\n", false))
-		require.True(t, b.Note(record("worse"), "bust", "", false), "as long as nobody takes the report")
+		require.False(t, b.Note(record("calm", slog.Int("count", 3), slog.String("stacks", "many\nlines")), Echo, ""))
+		require.True(t, b.Note(record("bad", slog.Any("error", errors.New("boom\nbang")), slog.String("stacks", "goroutine 1\n\n")), Plain, ""))
+		require.True(t, b.Note(record("worse", slog.Int("n", 1)), Alarm, ""), "as long as nobody takes the report")
 		why, text := b.Report(
 			[]Fact{{"state", "fine for " + Age(began)}, {"nothing", ""}, {"no error", error(nil)}, {"circle", []string{"a", "b"}}},
 			[]string{"name", "for", "count", "error"},
@@ -39,7 +39,7 @@ func TestAReportIsForPeople(t *testing.T) {
 
 why:         boom
              bang
-also:        bust
+also:        worse n=1
 state:       fine for 1m30s
 circle:      [a b]
 
@@ -49,8 +49,8 @@ good one  2ms  -      -
 
 last events, > marks trouble:
   00:01:30.004 WARN  calm count=3
-> 00:01:30.004 WARN  bad error=first...
-> 00:01:30.004 WARN  worse
+> 00:01:30.004 WARN  bad error=boom...
+> 00:01:30.004 WARN  worse n=1
 
 stacks: boom
 bang
@@ -64,7 +64,13 @@ func TestOneReportASecondAndTheRestAtTheEnd(t *testing.T) {
 		var b Box
 		var whys []string
 		note := func(why string, end bool) {
-			if b.Note(record("event"), why, "", end) {
+			kind := Plain
+			if end {
+				kind = End
+			} else if why != "" {
+				kind = Alarm
+			}
+			if b.Note(record(why), kind, "") {
 				first, _ := b.Report(nil, nil, nil)
 				whys = append(whys, first)
 			}
@@ -85,7 +91,7 @@ func TestAReportIsNeverEndless(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b Box
 		for n := range 100 {
-			b.Note(record(fmt.Sprintf("event %d.", n)), fmt.Sprintf("trouble %d.", n), fmt.Sprintf("where %d.", n), false)
+			b.Note(record(fmt.Sprintf("event %d.", n), slog.String("error", fmt.Sprintf("trouble %d.", n))), Alarm, fmt.Sprintf("where %d.", n))
 		}
 		_, text := b.Report(nil, []string{"name"}, make([]Row, 503))
 		require.NotContains(t, text, "event 35.")

@@ -102,14 +102,19 @@ func (e event) write(out *strings.Builder) {
 	if e.trouble {
 		mark = '>'
 	}
-	fmt.Fprintf(out, "%c %s %-5s %s", mark, e.Time.Format("15:04:05.000"), e.Level, e.Message)
-	e.Attrs(func(a slog.Attr) bool {
+	fmt.Fprintf(out, "%c %s %-5s %s\n", mark, e.Time.Format("15:04:05.000"), e.Level, words(e.Record))
+}
+
+// words is an event in a line.
+func words(r slog.Record) string {
+	text := r.Message
+	r.Attrs(func(a slog.Attr) bool {
 		if a.Key != logline.Stacks {
-			fmt.Fprintf(out, " %s=%s", a.Key, cut(a.Value.String(), valueWidth))
+			text += fmt.Sprintf(" %s=%s", a.Key, cut(a.Value.String(), valueWidth))
 		}
 		return true
 	})
-	out.WriteString("\n")
+	return text
 }
 
 // cut returns the first line of a text, and of that no more than the given number of characters.

@@ -8,8 +8,11 @@ import (
 	"time"
 )
 
-// Stacks is the key of an attribute that holds stacks, of many lines.
-const Stacks = "stacks"
+// Keys of attributes.
+const (
+	Error  = "error"
+	Stacks = "stacks" // of many lines
+)
 
 // Of makes a record of v, a struct. Level and text are in the tag of an embedded field, as in
 //
@@ -44,7 +47,7 @@ func Of(at time.Time, v any, words func(key string, field any) []slog.Attr) slog
 func attributes(name string, field any, words func(key string, field any) []slog.Attr) (attrs []slog.Attr) {
 	key := strings.ToLower(name)
 	if key == "err" {
-		key = "error"
+		key = Error
 	}
 	if d, ok := field.(time.Duration); ok {
 		return []slog.Attr{slog.Duration(key, d.Round(time.Microsecond))}

@@ -3,6 +3,8 @@ package signals
 
 import (
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 )
 
@@ -10,10 +12,16 @@ import (
 // signals the whole process group, and a parent often passes the signal on.
 const sameDelivery = 250 * time.Millisecond
 
-// Listen calls first with the first signal, and again with each that comes later than its copies may. Neither is called
-// after stop, which must be called once, from elsewhere. A signal that waits already is taken before Listen returns. The
+// Listen calls first with the first signal, and again with each that comes later than its copies may. A nil from stands for the
+// SIGINT and SIGTERM of the operating system. Neither is called after stop, which must be called once, from elsewhere. A signal that waits already is taken before Listen returns. The
 // channel may be closed: nothing more will come.
 func Listen(from <-chan os.Signal, first func(os.Signal), again func()) (stop func()) {
+	end := func() {}
+	if from == nil {
+		own := make(chan os.Signal, 2)
+		signal.Notify(own, os.Interrupt, syscall.SIGTERM)
+		from, end = own, func() { signal.Stop(own) }
+	}
 	var came time.Time // the first one
 	take := func(s os.Signal, ok bool) {
 		switch {
@@ -44,6 +52,7 @@ func Listen(from <-chan os.Signal, first func(os.Signal), again func()) (stop fu
 		}
 	}()
 	return func() {
+		end()
 		close(quit)
 		<-done
 	}

@@ -33,7 +33,7 @@ var mutants = []mutant{
 	// Stop.
 	{
 		"the last cause wins", "initiator.go",
-		"if in.cause != nil {\n\t\treturn\n\t}", "if in.cause != nil {\n\t\tin.cause = cause\n\t\treturn\n\t}",
+		"if in.book.Cause != nil {\n\t\treturn\n\t}", "if in.book.Cause != nil {\n\t\tin.book.Cause = cause\n\t\treturn\n\t}",
 	},
 	{
 		"skip the second signal", "finisher.go",
@@ -44,8 +44,8 @@ var mutants = []mutant{
 		"f.in.cut(ErrForced)", "f.in.hurry()",
 	},
 	{
-		"a second signal right after the first counts", "finisher.go",
-		"time.Since(last) >= sameDelivery", "time.Since(last) >= sameDelivery/2",
+		"a second signal right after the first counts", "internal/signals/signals.go",
+		"time.Since(came) >= sameDelivery", "time.Since(came) >= sameDelivery/2",
 	},
 	{
 		"a block may take more than its share", "landing.go",
@@ -61,7 +61,7 @@ var mutants = []mutant{
 	},
 	{
 		"readiness outlives the stop", "initiator.go",
-		"return h.cause == nil && h.state", "return h.state",
+		"s.Ready = s.Cause == nil && s.State", "s.Ready = s.State",
 	},
 	// Messages.
 	{
@@ -110,16 +110,16 @@ var mutants = []mutant{
 		"if l.block.serial {", "if l.block == nil {",
 	},
 	{
-		"news in the wrong order", "connector.go",
-		"if number == 0 {\n\t\t\tu = units", "if number > 0 {\n\t\t\tu = units",
+		"news in the wrong order", "internal/link/round.go",
+		"if number == 0 {", "if number > 0 {",
 	},
 	{
-		"a broken connection is not disconnected", "connector.go",
-		"if err := c.disconnect(ctx); err != nil {", "if err := error(nil); err != nil {",
+		"a broken connection is not disconnected", "internal/uplink/uplink.go",
+		"if err := d.disconnect(ctx); err != nil {", "if err := error(nil); err != nil {",
 	},
 	{
-		"two calls of the plug-in at a time", "connector.go",
-		"if c.pending != nil { // it may still succeed\n\t\t\terr = c.outlast(ctx)\n\t\t}\n\t\tif c.pending != nil {", "c.pending = nil\n\t\tif c.pending != nil {",
+		"two calls of the plug-in at a time", "internal/uplink/uplink.go",
+		"if d.pending != nil && d.hung == nil {", "if d.pending = nil; d.pending != nil && d.hung == nil {",
 	},
 	{
 		"the connector finishes first", "landing.go",

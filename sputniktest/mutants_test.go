@@ -52,7 +52,8 @@ func (m mutant) fly(t *testing.T) (seed, as string) {
 	path := filepath.Join(root, m.file)
 	source, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.Equal(t, 1, strings.Count(string(source), m.old), "the source text of the mutant is not found exactly once in %s", m.file)
+	require.Equal(t, 1, strings.Count(string(source), m.old), "the text that the mutant replaces must stand in %s exactly once; it stands in: %v",
+		m.file, m.where(root))
 
 	dir := t.TempDir()
 	broken, overlay := filepath.Join(dir, "broken.go"), filepath.Join(dir, "overlay.json")
@@ -78,6 +79,19 @@ func (m mutant) fly(t *testing.T) (seed, as string) {
 		as = as[:117] + "..."
 	}
 	return seed, as
+}
+
+// where lists the files that have the text that is to be replaced.
+func (m mutant) where(root string) (files []string) {
+	for _, pattern := range []string{"*.go", "internal/*/*.go"} {
+		all, _ := filepath.Glob(filepath.Join(root, pattern)) // the pattern is a good one
+		for _, file := range all {
+			if source, err := os.ReadFile(file); err == nil && strings.Contains(string(source), m.old) {
+				files = append(files, strings.TrimPrefix(file, root+"/"))
+			}
+		}
+	}
+	return files
 }
 
 // firstOf returns the first match of the first expression that matches.

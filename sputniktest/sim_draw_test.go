@@ -45,6 +45,7 @@ func draw(seed uint64) *plan {
 		d.changes()
 	}
 	d.crowd()
+	d.circle()
 	d.storm()
 	d.server()
 	if d.wild {
@@ -154,6 +155,28 @@ func (d dice) crowd() {
 	at := d.between(0, d.p.life)
 	for range 2 + d.IntN(3) {
 		d.add(item{slot: d.slot(), to: slot, call: callStep, do: doSend, after: at + d.between(0, 40*time.Millisecond), count: 3 + d.IntN(8)})
+	}
+}
+
+// circle lets blocks ask each other in a circle, from OnMsg for the most part, where they stand still.
+func (d dice) circle() {
+	if !d.one(4) {
+		return
+	}
+	n, at := 2+d.IntN(2), d.between(0, d.p.life)
+	slots := d.Perm(len(d.p.blocks))
+	n = min(n, len(slots))
+	for i, slot := range slots[:n] {
+		next := slots[(i+1)%n]
+		it := item{slot: slot, to: next, then: slot, do: doRequest, count: 1, reply: pick(d, replyNever, replyLate), gap: d.between(time.Second, 4*time.Second)}
+		switch it.call = callMsg; d.IntN(5) {
+		case 0:
+			it.call, it.after = callRun, at
+		case 1:
+			it.call, it.after = callStep, at
+		}
+		d.add(it)
+		d.add(item{slot: slot, to: slot, call: callStep, do: doSend, count: 2, after: at + d.between(0, 20*time.Millisecond)})
 	}
 }
 

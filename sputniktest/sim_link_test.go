@@ -88,7 +88,7 @@ func (o *oracle) checkLink(t *times) {
 	}
 	for _, b := range o.books {
 		if b.bp.linked && !b.bp.serial {
-			o.checkNewcomer(b, s.conns)
+			o.checkNewcomer(b, t, s.conns)
 		}
 	}
 	if o.lastOpen < 0 {
@@ -105,9 +105,9 @@ func (o *oracle) checkLink(t *times) {
 }
 
 // checkNewcomer wants each instance that begins while a connection stands to be told at once.
-func (o *oracle) checkNewcomer(b *book, conns []interval) {
+func (o *oracle) checkNewcomer(b *book, t *times, conns []interval) {
 	for _, s := range b.past {
-		if s.call != callRun || s.instance == 1 && !b.bp.spare || o.stops[0].at <= s.begin {
+		if s.call != callRun || s.instance == 1 && !b.bp.spare || o.stops[0].at <= s.begin || removedAt(s.begin, b, t) {
 			continue
 		}
 		for _, c := range conns {
@@ -118,4 +118,9 @@ func (o *oracle) checkNewcomer(b *book, conns []interval) {
 			}
 		}
 	}
+}
+
+// removedAt tells whether the removal of a block begins at this moment.
+func removedAt(at time.Duration, b *book, t *times) bool {
+	return slices.ContainsFunc(t.leaves[b.name], func(i interval) bool { return i.from == at })
 }

@@ -101,10 +101,6 @@ func (o *oracle) received(sb *simBlock, msg sputnik.Msg) {
 func (o *oracle) checkMail(t *times) {
 	for _, b := range o.books {
 		o.checkRefusals(b, t)
-		_, took := t.finishing[b.name]
-		if toleratedHungAttach && t.abandoned[b.name] && !took || toleratedFullFaults && b.failures(o.endedAt) >= maxFaults {
-			continue
-		}
 		box, known := o.box(b, t)
 		if !known {
 			continue

@@ -129,7 +129,7 @@ func (o *oracle) beginOther(b *book, c call) {
 		o.offend("G12", "%v of %s begins before the launch", c, b.name)
 	case b.finishing:
 		o.offend("G5", "%v of %s begins after its Finish began", c, b.name)
-	case b.bp.kind == runContext && b.ran && b.ctxEnded && (!toleratedNewsAfterRun || c == callMsg):
+	case b.bp.kind == runContext && b.ran && b.ctxEnded:
 		o.offend("G5", "%v of %s, which has no Finish, begins after its Run returned", c, b.name)
 	case o.flown:
 		o.offend("G10", "%v of %s begins after the end", c, b.name)

@@ -102,7 +102,7 @@ func (o *oracle) checkAsks(t *times) {
 			continue
 		}
 		settled, done := t.settled[to.name]
-		if len(q.holders) < 2 && q.kind != replyForward && done && !(toleratedDownRequests && t.abandoned[to.name]) && !o.w.plan.comesOrGoes(to.slot) && q.begun < settled && q.ended > settled {
+		if len(q.holders) < 2 && q.kind != replyForward && done && !o.w.plan.comesOrGoes(to.slot) && q.begun < settled && q.ended > settled {
 			o.offend("request", "request %d to %s goes on after the block has ended: %v", q.id, to.name, q.err)
 		}
 		if q.failedAt >= 0 && q.ended > q.failedAt {

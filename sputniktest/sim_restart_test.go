@@ -135,7 +135,7 @@ func (o *oracle) cured(b *book, s span, t *times) bool {
 			return true
 		}
 	}
-	return b.bp.spare && s.call <= callAttach
+	return s.call <= callAttach && o.isAddition(b, s.instance)
 }
 
 // blames tells whether an error is a failure of this callback.

@@ -212,7 +212,7 @@ func (o *oracle) checkVerdict(t *times) {
 		for _, s := range b.past {
 			if s.end >= 0 && s.end <= t.over && (s.how != returns || b.wasReplaced(s, o.stops[0].at)) && !o.cured(b, s, t) {
 				wrong = append(wrong, b.name+" "+s.call.String()+" "+s.how)
-				if s.call > callAttach && s.how != returns && !o.w.plan.changes() && b.failures(s.end) <= maxFaults && !t.abandoned[b.name] && !o.named(b.name, s.call.String()) {
+				if s.call > callAttach && s.how != returns && !o.w.plan.changes() && b.failures(s.end) <= namedFailures && !t.abandoned[b.name] && !o.named(b.name, s.call.String()) {
 					o.offend("G8", "%v of %s %s, but is not in the error: %s", s.call, b.name, s.how, describe(o.verdict))
 				}
 			}
@@ -263,6 +263,9 @@ func (o *oracle) checkForced(t *times) bool {
 	return t.hurried >= 0
 }
 
+// namedFailures is how many failures of one block an error names at least.
+const namedFailures = 8
+
 // named tells whether the error has the failure of a callback.
 func (o *oracle) named(block, callback string) bool {
 	fe, ok := errors.AsType[*sputnik.FlightError](o.verdict)
@@ -298,11 +301,6 @@ func (o *oracle) checkAbandoned(name string, at time.Duration) {
 			o.offend("G7", "%s is abandoned, but nothing of it was in progress", name)
 		}
 	}
-}
-
-// full tells whether a block has failed so often that its part of the error is full.
-func (o *oracle) full(name string) bool {
-	return slices.ContainsFunc(o.books, func(b *book) bool { return b.name == name && b.failures(o.endedAt) >= maxFaults })
 }
 
 // failures counts them, up to a moment.

@@ -90,16 +90,21 @@ type Block struct {
 	onDisconnect OnServerDisconnect
 	onMsg        OnMsg
 
-	serial        bool
-	capacity      int // of the mailbox; 0: unbounded
-	overflow      Overflow
+	shape
 	finishTimeout time.Duration // 0: a share of the process's
 	watchdog      time.Duration // 0: the process's
-	restart       RestartPolicy
-	faults        []error // misuse of options, reported by Prepare
+	faults        []error       // misuse of options, reported by Prepare
 
 	// bind hands the flight to the library's own blocks, before any Init.
 	bind func(u *unit)
+}
+
+// shape is what all instances of a block have to have in common, as the mailbox is made but once.
+type shape struct {
+	serial   bool
+	capacity int // of the mailbox; 0: unbounded
+	overflow Overflow
+	restart  RestartPolicy
 }
 
 // BlockOption sets one callback or property of a block.

@@ -37,7 +37,7 @@ func (c *communicator) Communicator(resp string) (BlockCommunicator, bool) {
 func (c *communicator) Descriptor() BlockDescriptor { return c.to.desc }
 
 func (c *communicator) Send(msg Msg) bool {
-	if msg == nil || !c.to.shape.receives {
+	if msg == nil || !c.to.receives {
 		c.to.box.Refuse()
 		return false
 	}

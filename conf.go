@@ -1,7 +1,6 @@
 package sputnik
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -96,23 +95,15 @@ func NewConfFactory(src ConfSources) (ConfFactory, error) {
 // section `blocks` of a single file. A responsibility left out is the name.
 // An empty list and an entry without a name are errors.
 func AppBlocks(cf ConfFactory) ([]BlockDescriptor, error) {
-	var list struct {
-		Blocks []struct{ Name, Responsibility string }
+	list, fault, err := conf.List(cf)
+	if fault != nil {
+		return nil, (*ConfError)(fault)
 	}
-	if err := cf(conf.Blocks, &list); err != nil {
-		return nil, err
+	var blocks []BlockDescriptor
+	for _, b := range list {
+		blocks = append(blocks, BlockDescriptor(b))
 	}
-	if len(list.Blocks) == 0 {
-		return nil, &ConfError{Name: conf.Blocks, Key: conf.Blocks, Err: errors.New("lists no block")}
-	}
-	blocks := make([]BlockDescriptor, 0, len(list.Blocks))
-	for i, b := range list.Blocks {
-		if b.Name == "" {
-			return nil, &ConfError{Name: conf.Blocks, Key: fmt.Sprintf("%s[%d].name", conf.Blocks, i), Err: errors.New("is empty")}
-		}
-		blocks = append(blocks, BlockDescriptor{b.Name, cmp.Or(b.Responsibility, b.Name)})
-	}
-	return blocks, nil
+	return blocks, err
 }
 
 // ConfFor returns cf as the Init of block d gets it: what is configured under

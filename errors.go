@@ -54,12 +54,7 @@ func (e *SetupError) Error() string {
 	if len(e.Faults) == 1 {
 		return "set-up: " + e.Faults[0].Error()
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "set-up: %d faults:", len(e.Faults))
-	for _, f := range e.Faults {
-		b.WriteString("\n\t" + f.Error())
-	}
-	return b.String()
+	return fmt.Sprintf("set-up: %d faults:%s", len(e.Faults), indented(e.Faults))
 }
 func (e *SetupError) Unwrap() []error { return e.Faults }
 
@@ -140,15 +135,19 @@ type FlightError struct {
 }
 
 func (e *FlightError) Error() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "stopped by: %v", e.Cause)
-	for _, f := range e.Faults {
-		fmt.Fprintf(&b, "\n\t%v", f)
-	}
+	text := fmt.Sprintf("stopped by: %v%s", e.Cause, indented(e.Faults))
 	for _, err := range e.Unwrap() {
 		if s := stacksIn(err); s != "" {
-			fmt.Fprintf(&b, "\n\n%v\n%s", err, s)
+			text += fmt.Sprintf("\n\n%v\n%s", err, s)
 		}
+	}
+	return text
+}
+
+func indented(faults []error) string {
+	var b strings.Builder
+	for _, f := range faults {
+		b.WriteString("\n\t" + f.Error())
 	}
 	return b.String()
 }

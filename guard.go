@@ -3,10 +3,10 @@ package sputnik
 import (
 	"context"
 	"fmt"
-	"reflect"
 	"runtime/debug"
 	"runtime/pprof"
 
+	"github.com/sputnik-go/sputnik/internal/errs"
 	"github.com/sputnik-go/sputnik/internal/worker"
 )
 
@@ -23,7 +23,7 @@ func guard(fn func() error, done func(error)) {
 	}()
 	err = fn()
 	returned = true
-	if v := reflect.ValueOf(err); v.Kind() == reflect.Pointer && v.IsNil() {
+	if err != nil && errs.IsNil(err) {
 		err = fmt.Errorf("a nil %T was returned as an error: return a plain nil", err)
 	}
 }

@@ -1,6 +1,7 @@
 package sputnik
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -174,23 +175,21 @@ func (in *initiator) prepare() error {
 // callback in progress succeeds; one that overruns its limit, or a stop by too much, or abort, is left behind with its goroutine.
 func (in *initiator) bringUp(halt context.Context, abort <-chan struct{}, w *worker.Worker, lives ...*life) error {
 	p := worker.Patience{Limit: in.cfg.initTimeout, Grace: interruptGrace, Interrupt: halt.Done(), Abort: abort}
-	for _, step := range []struct {
-		callback string
-		call     func(l *life, w *worker.Worker, p worker.Patience) error
-	}{{"Init", (*life).init}, {"Attach", (*life).attach}} {
+	for _, callback := range []string{callbackInit, callbackAttach} {
 		for _, l := range lives {
-			err := context.Cause(halt)
-			if err != nil {
-				return l.unit.notUp(step.callback, fmt.Errorf("not called: %w", err))
+			if callback == callbackAttach && l.block.attach == nil {
+				continue
 			}
-			err = step.call(l, w, p)
-			if cause := context.Cause(halt); cause != nil && err != nil {
+			cause := context.Cause(halt)
+			if cause != nil {
+				return l.unit.notUp(callback, fmt.Errorf("not called: %w", cause))
+			}
+			err := l.step(w, p, callback)
+			if cause = context.Cause(halt); cause != nil && err != nil {
 				err = fmt.Errorf("%w, then: %w", cause, err)
-			} else if cause != nil {
-				err = cause
 			}
-			if err != nil {
-				return l.unit.notUp(step.callback, err)
+			if err = cmp.Or(err, cause); err != nil {
+				return l.unit.notUp(callback, err)
 			}
 		}
 	}
@@ -316,7 +315,7 @@ func (in *initiator) status() Status {
 	for i, u := range units {
 		s.Blocks[i] = u.status()
 		if circle := u.peer.Circle(); circle != nil {
-			s.WaitCycles = append(s.WaitCycles, owners(circle))
+			s.WaitCycles = append(s.WaitCycles, circle)
 		}
 	}
 	return s

@@ -82,39 +82,34 @@ func (l *life) release() {
 	l.timeUp()
 }
 
-// init calls Init on a worker's goroutine.
-func (l *life) init(w *worker.Worker, p worker.Patience) error {
-	began := time.Now()
-	err := l.step(w, p, "Init", func() error { return l.block.init(ConfFor(l.unit.in.cfg.confFactory, l.unit.desc)) })
-	if err == nil {
+// The callbacks that bring a block up.
+const (
+	callbackInit   = "Init"
+	callbackAttach = "Attach"
+)
+
+// step calls one of them on the worker's goroutine, and leaves it behind when patience is at its end.
+func (l *life) step(w *worker.Worker, p worker.Patience, callback string) error {
+	u, began := l.unit, time.Now()
+	call := func() error { return l.block.init(ConfFor(u.in.cfg.confFactory, u.desc)) }
+	if callback == callbackAttach {
+		call = func() error { l.block.attach(&communicator{u, u}); return nil }
+	}
+	err, came := p.Await(run(w, l.ctx, call))
+	if !came {
+		w.GiveUp()
+		hung := u.abandoned([]string{callback}, time.Since(began))
+		u.leave(hung)
+		return hung
+	}
+	if err == nil && callback == callbackInit {
 		l.initialised = true
 		if l.number == 1 {
-			l.unit.enter(StateInitialised)
+			u.enter(StateInitialised)
 		}
-		l.unit.in.events.emit(BlockInitialised{now(), l.unit.desc, time.Since(began)})
+		u.in.events.emit(BlockInitialised{now(), u.desc, time.Since(began)})
 	}
 	return err
-}
-
-// attach calls Attach, where there is one, on a worker's goroutine.
-func (l *life) attach(w *worker.Worker, p worker.Patience) error {
-	if l.block.attach == nil {
-		return nil
-	}
-	return l.step(w, p, "Attach", func() error { l.block.attach(&communicator{l.unit, l.unit}); return nil })
-}
-
-// step runs a callback on the worker's goroutine, and leaves it behind when patience is at its end.
-func (l *life) step(w *worker.Worker, p worker.Patience, callback string, fn func() error) error {
-	began := time.Now()
-	err, came := p.Await(run(w, l.ctx, fn))
-	if came {
-		return err
-	}
-	w.GiveUp()
-	hung := l.unit.abandoned([]string{callback}, time.Since(began))
-	l.unit.leave(hung)
-	return hung
 }
 
 // start starts Run on a goroutine of its own, and returns when Run is about to be entered (G3).
@@ -185,7 +180,7 @@ func (l *life) fail(callback string, err error) {
 // is finishing by then, but what was accepted is still handled).
 func (l *life) consume(m mailbox.Msg) {
 	more, inMsg, over := true, false, false
-	var request *wait.Wait // that the message in OnMsg makes
+	var request *wait.Wait[BlockDescriptor] // that the message in OnMsg makes
 	defer func() {
 		if !over {
 			go l.consume(m) // a callback has ended the goroutine

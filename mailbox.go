@@ -20,13 +20,8 @@ const (
 
 // String returns "reject", "drop oldest" or "wait".
 func (o Overflow) String() string {
-	switch o {
-	case Reject:
-		return "reject"
-	case DropOldest:
-		return "drop oldest"
-	case Wait:
-		return "wait"
+	if o >= Reject && o <= Wait {
+		return [...]string{"reject", "drop oldest", "wait"}[o-Reject]
 	}
 	return fmt.Sprintf("overflow policy %d", uint8(o))
 }

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"reflect"
 
+	"github.com/sputnik-go/sputnik/internal/errs"
 	"github.com/sputnik-go/sputnik/internal/wait"
 )
 
@@ -55,7 +55,7 @@ var errTimeToFinish = fmt.Errorf("%w: the asking block has to finish", ErrTimeou
 // this message, the block ended or was restarted. A block that simply doesn't answer is waited for until it ends, or
 // until ctx does; inside of OnMsg, ctx should have a limit, since nothing else is handled meanwhile.
 func Request(ctx context.Context, bc BlockCommunicator, msg Msg) (Msg, error) {
-	if isNil(bc) {
+	if errs.IsNil(bc) {
 		return nil, &RequestError{Err: ErrNoBlock}
 	}
 	answer, err := request(ctx, bc, msg)
@@ -77,9 +77,9 @@ func request(ctx context.Context, bc BlockCommunicator, msg Msg) (Msg, error) {
 		return nil, context.Cause(ctx)
 	}
 	var timeUp <-chan struct{}
-	var w *wait.Wait
+	var w *wait.Wait[BlockDescriptor]
 	if from == nil {
-		w = wait.Request(ctx, nil, nil)
+		w = wait.Request[BlockDescriptor](ctx, nil, nil)
 	} else {
 		timeUp = from.life.Load().flush.Done()
 		w = wait.Request(ctx, &from.peer, &to.peer)
@@ -107,7 +107,7 @@ func ends(bc BlockCommunicator) (from, to *unit, err error) {
 		return nil, nil, nil
 	case from == to:
 		return nil, nil, ErrSelf
-	case !to.shape.receives:
+	case !to.receives:
 		return nil, nil, ErrNoOnMsg
 	}
 	return from, to, nil
@@ -132,7 +132,7 @@ func refusal(ctx context.Context, from, to *unit) error {
 // was asked may do it at any time, from any goroutine, or send the message on to another block, which then answers.
 // The error is ErrNotAsked, ErrReplied or ErrAskerGone; the answer then went nowhere.
 func Reply(msg, answer Msg) error {
-	if w, ok := msg[wait.Key].(*wait.Wait); ok {
+	if w, ok := msg[wait.Key].(*wait.Wait[BlockDescriptor]); ok {
 		return w.Reply(answer)
 	}
 	return ErrNotAsked
@@ -147,7 +147,7 @@ func Broadcast(bc BlockCommunicator, msg Msg, filter func(BlockDescriptor) bool)
 		return 0, nil
 	}
 	for _, to := range from.in.blocks() {
-		if !to.shape.receives || filter == nil && to == from || filter != nil && !filter(to.desc) {
+		if !to.receives || filter == nil && to == from || filter != nil && !filter(to.desc) {
 			continue
 		}
 		if (&communicator{from, to}).Send(maps.Clone(msg)) {
@@ -164,19 +164,14 @@ func origin(bc BlockCommunicator) *unit {
 	if c, ok := bc.(*communicator); ok {
 		return c.from
 	}
-	if isNil(bc) {
+	if errs.IsNil(bc) {
 		return nil
 	}
 	initiator, ok := bc.Communicator(InitiatorResponsibility)
-	if !ok || isNil(initiator) {
+	if !ok || errs.IsNil(initiator) {
 		return nil
 	}
 	var q originQuery
 	initiator.Send(Msg{controlKey: &q})
 	return q.from
-}
-
-func isNil(bc BlockCommunicator) bool {
-	v := reflect.ValueOf(bc)
-	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
 }

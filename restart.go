@@ -131,7 +131,11 @@ func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 		}
 		next, err := u.renew()
 		if err == nil {
-			u.up(next)
+			u.note(func(b *BlockStatus) { b.Restarts++ })
+			u.life.Store(next)
+			next.start()
+			next.open()
+			in.setDown(u, nil)
 			return
 		}
 		if !wanted || u.status().State == StateAbandoned { // there must never be two
@@ -141,15 +145,6 @@ func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 		}
 		failure = err
 	}
-}
-
-// up lets a new instance work.
-func (u *unit) up(next *life) {
-	u.note(func(b *BlockStatus) { b.Restarts++ })
-	u.life.Store(next)
-	next.start()
-	next.open()
-	u.in.setDown(u, nil)
 }
 
 // stayDown notes that there will be no other instance.
@@ -169,7 +164,7 @@ func (u *unit) renew() (*life, error) {
 	var w worker.Worker
 	defer w.GiveUp()
 	b, faults := in.create(&w, u.desc, u.position, worker.Patience{Limit: in.cfg.initTimeout, Abort: u.lost})
-	if len(faults) == 0 && b.shape() != u.shape {
+	if len(faults) == 0 && (b.shape != u.shape || (b.onMsg != nil) != u.receives) {
 		faults = []error{fmt.Errorf("block %d (%s): the factory returned a block with other options than before", u.position, u.desc)}
 	}
 	if len(faults) > 0 {

@@ -18,12 +18,13 @@ type unit struct {
 	desc     BlockDescriptor
 	position int // in the order of initialisation, from 1
 	shape    shape
+	receives bool // has an OnMsg
 
 	box     mailbox.Box
-	life    atomic.Pointer[life] // the current instance, or the last one
-	dropped atomic.Uint64        // by a full mailbox, not yet told to observers
-	peer    wait.Peer            // in requests, and in Sends that wait
-	watched watched              // of the watchdog only
+	life    atomic.Pointer[life]       // the current instance, or the last one
+	dropped atomic.Uint64              // by a full mailbox, not yet told to observers
+	peer    wait.Peer[BlockDescriptor] // in requests, and in Sends that wait
+	watched watched                    // of the watchdog only
 
 	mu     sync.Mutex
 	book   BlockStatus // but for what is found elsewhere
@@ -34,46 +35,24 @@ type unit struct {
 	keeper chan struct{} // closed when the restart in progress is through; nil: there was none
 }
 
-// shape is what all instances of a block have to have in common, as the mailbox is made but once.
-type shape struct {
-	receives bool
-	serial   bool
-	capacity int
-	overflow Overflow
-	restart  RestartPolicy
-}
-
-func (b *Block) shape() shape {
-	return shape{b.onMsg != nil, b.serial, b.capacity, b.overflow, b.restart}
-}
-
 // maxFaults bounds what a block that fails with every message adds to the final error.
 const maxFaults = 8
 
 func newUnit(in *initiator, d BlockDescriptor, b *Block, position int) *unit {
 	u := &unit{
-		in: in, desc: d, position: position, shape: b.shape(),
+		in: in, desc: d, position: position, shape: b.shape, receives: b.onMsg != nil,
 		book:   BlockStatus{Block: d, State: StateCreated, Since: time.Now()},
 		ending: make(chan struct{}), lost: make(chan struct{}),
 	}
 	u.box.Init(b.capacity, mailbox.Overflow(b.overflow), func(first mailbox.Msg) { u.life.Load().consume(first) }, u.drop)
-	u.peer.Owner, u.peer.Order = u, position
+	u.peer.Name, u.peer.Order = d, position
 	u.peer.Inside = func() bool { return stack.Inside((*life).consume) }
-	u.peer.OnCircle = func(circle []*wait.Peer) { in.events.emit(WaitCycle{now(), owners(circle)}) }
+	u.peer.OnCircle = func(circle []BlockDescriptor) { in.events.emit(WaitCycle{now(), circle}) }
 	u.life.Store(newLife(u, b))
 	if b.bind != nil {
 		b.bind(u)
 	}
 	return u
-}
-
-func owner(p *wait.Peer) *unit { return p.Owner.(*unit) } //nolint:forcetypeassert // newUnit sets it
-
-func owners(peers []*wait.Peer) (all []BlockDescriptor) {
-	for _, p := range peers {
-		all = append(all, owner(p).desc)
-	}
-	return all
 }
 
 // note makes an entry in the block's book.
@@ -136,9 +115,8 @@ func (u *unit) drop(m mailbox.Msg) {
 func (u *unit) status() BlockStatus {
 	var s BlockStatus
 	u.note(func(b *BlockStatus) { s = *b })
-	if p := u.peer.WaitsFor(); p != nil {
-		s.WaitsFor = owner(p).desc.Responsibility
-	}
+	other, _ := u.peer.WaitsFor()
+	s.WaitsFor = other.Responsibility
 	s.Mailbox = MailboxStatus(u.box.Stats())
 	return s
 }

@@ -1,4 +1,4 @@
-package sputniktest_test
+package sputniktest
 
 import (
 	"testing"

@@ -15,9 +15,6 @@ import (
 	"github.com/knadh/koanf/v2"
 )
 
-// Blocks is the one name whose section may be a list.
-const Blocks = "blocks"
-
 // ErrName is the cause for names that can't have a configuration.
 var ErrName = errors.New("no name for a configuration: empty, begins with a dot, or contains a path separator")
 

@@ -1,7 +1,10 @@
 // Package errs looks into errors.
 package errs
 
-import "slices"
+import (
+	"reflect"
+	"slices"
+)
 
 // IsOnly tells whether err is, or wraps, one of the expected errors, and nothing else beside it.
 func IsOnly(err error, expected ...error) bool {
@@ -16,4 +19,10 @@ func IsOnly(err error, expected ...error) bool {
 		return IsOnly(w.Unwrap(), expected...)
 	}
 	return false
+}
+
+// IsNil tells whether v is nil, or a nil pointer in an interface.
+func IsNil(v any) bool {
+	r := reflect.ValueOf(v)
+	return !r.IsValid() || r.Kind() == reflect.Pointer && r.IsNil()
 }

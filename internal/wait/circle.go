@@ -14,9 +14,9 @@ const (
 )
 
 // lasts tells whether the wait goes on and, where it is a request, whether it depends on the goroutine that serves the other.
-func (w *Wait) lasts() bool { return w.goesOn() && !w.passed.Load() }
+func (w *Wait[N]) lasts() bool { return w.goesOn() && !w.passed.Load() }
 
-func (w *Wait) goesOn() bool {
+func (w *Wait[N]) goesOn() bool {
 	if w.held != nil {
 		return w.held.Pending()
 	}
@@ -24,19 +24,19 @@ func (w *Wait) goesOn() bool {
 }
 
 // inquire is called by the goroutine that is going to wait.
-func (w *Wait) inquire() {
+func (w *Wait[N]) inquire() {
 	if w.From == nil || w.To.waits.n.Load() == 0 {
 		return
 	}
-	reached := make(map[*Peer]bool)
-	var edges []*Wait
-	var visit func(p *Peer)
-	visit = func(p *Peer) {
+	reached := make(map[*Peer[N]]bool)
+	var edges []*Wait[N]
+	var visit func(p *Peer[N])
+	visit = func(p *Peer[N]) {
 		if reached[p] {
 			return
 		}
 		reached[p] = true
-		for _, k := range p.waits.only((*Wait).lasts) {
+		for _, k := range p.waits.only((*Wait[N]).lasts) {
 			edges = append(edges, k)
 			visit(k.To)
 		}
@@ -53,19 +53,19 @@ func (w *Wait) inquire() {
 }
 
 // locate says where the current goroutine is, which is the one that waits.
-func (w *Wait) locate() {
+func (w *Wait[N]) locate() {
 	if !w.From.Inside() {
 		w.where.Store(elsewhere)
 		return
 	}
 	w.where.Store(serving)
 	if on := w.circle(); on != nil && on[0].told.CompareAndSwap(false, true) {
-		w.From.OnCircle(peers(on))
+		w.From.OnCircle(names(on))
 	}
 }
 
 // circle returns the waits that last for each other, w among them, or nil. The first is that of the peer that comes first.
-func (w *Wait) circle() []*Wait {
+func (w *Wait[N]) circle() []*Wait[N] {
 	on := w.follow()
 	// What was so before and after was so in between, for all of them at the same time.
 	if on == nil || !slices.Equal(on, w.follow()) {
@@ -80,7 +80,7 @@ func (w *Wait) circle() []*Wait {
 	return slices.Concat(on[first:], on[:first])
 }
 
-func (w *Wait) follow() (on []*Wait) {
+func (w *Wait[N]) follow() (on []*Wait[N]) {
 	for k := w; ; k = k.To.servingWait() {
 		switch {
 		case k == nil || !k.lasts():
@@ -95,8 +95,8 @@ func (w *Wait) follow() (on []*Wait) {
 }
 
 // servingWait returns what the goroutine that serves p is known to wait for.
-func (p *Peer) servingWait() *Wait {
-	for _, k := range p.waits.only((*Wait).lasts) {
+func (p *Peer[N]) servingWait() *Wait[N] {
+	for _, k := range p.waits.only((*Wait[N]).lasts) {
 		if k.where.Load() == serving {
 			return k
 		}
@@ -104,30 +104,30 @@ func (p *Peer) servingWait() *Wait {
 	return nil
 }
 
-// WaitsFor returns the peer that this one waits for, by the goroutine that serves it or by another one; nil if it doesn't.
-func (p *Peer) WaitsFor() *Peer {
+// WaitsFor returns the one that this one waits for, by the goroutine that serves it or by another one.
+func (p *Peer[N]) WaitsFor() (name N, waits bool) {
 	if k := p.servingWait(); k != nil {
-		return k.To
+		return k.To.Name, true
 	}
-	for _, k := range p.waits.only((*Wait).goesOn) {
-		return k.To
+	for _, k := range p.waits.only((*Wait[N]).goesOn) {
+		return k.To.Name, true
 	}
-	return nil
+	return name, false
 }
 
-// Circle returns the peers that stand still for each other, if p is one of them, and the first; else nil.
-func (p *Peer) Circle() []*Peer {
+// Circle returns those that stand still for each other, if p is one of them, and the first; else nil.
+func (p *Peer[N]) Circle() []N {
 	if k := p.servingWait(); k != nil {
 		if on := k.circle(); on != nil && on[0] == k {
-			return peers(on)
+			return names(on)
 		}
 	}
 	return nil
 }
 
-func peers(waits []*Wait) (all []*Peer) {
+func names[N any](waits []*Wait[N]) (all []N) {
 	for _, k := range waits {
-		all = append(all, k.From)
+		all = append(all, k.From.Name)
 	}
 	return all
 }

@@ -22,19 +22,19 @@ var (
 const Key = "__request"
 
 // Peer is one who asks and is asked. Its fields are set before use.
-type Peer struct {
-	Owner    any
-	Order    int                  // tells which one of a circle is named first
-	Inside   func() bool          // tells whether the current goroutine is the one that serves this peer's messages
-	OnCircle func(circle []*Peer) // told once of each circle, by the goroutine that closes it
+type Peer[N any] struct {
+	Name     N
+	Order    int              // tells which one of a circle is named first
+	Inside   func() bool      // tells whether the current goroutine is the one that serves this peer's messages
+	OnCircle func(circle []N) // gets the names of each circle once, from the goroutine that closes it
 
-	asked list // that wait for this one
-	waits list // that this one waits for
+	asked list[N] // that wait for this one
+	waits list[N] // that this one waits for
 }
 
 // Wait is one goroutine's wait. A request ends once: by an answer, a failure, or because the asker leaves.
-type Wait struct {
-	From, To *Peer // nil, both, where nobody knows them
+type Wait[N any] struct {
+	From, To *Peer[N] // nil, both, where nobody knows them
 	ctx      context.Context
 	done     chan outcome    // one for the outcome, one for an inquiry by the way
 	held     *mailbox.Waiter // of a sender that waits for room
@@ -46,7 +46,7 @@ type Wait struct {
 	at       [2]int          // in the lists
 
 	mu     sync.Mutex
-	holder *Peer // who has the message: the one that was asked, or another it was sent on to; nil: over
+	holder *Peer[N] // who has the message: the one that was asked, or another it was sent on to; nil: over
 }
 
 type outcome struct {
@@ -62,8 +62,8 @@ const (
 )
 
 // Request begins a request. ctx ends it. Whoever begins must Leave.
-func Request(ctx context.Context, from, to *Peer) *Wait {
-	w := &Wait{From: from, To: to, ctx: ctx, done: make(chan outcome, 2)}
+func Request[N any](ctx context.Context, from, to *Peer[N]) *Wait[N] {
+	w := &Wait[N]{From: from, To: to, ctx: ctx, done: make(chan outcome, 2)}
 	if from != nil {
 		from.waits.add(w, waitsSide)
 		w.Hand(to)
@@ -72,27 +72,27 @@ func Request(ctx context.Context, from, to *Peer) *Wait {
 }
 
 // Of returns the request that a message makes, if this peer is asked anything at all: so others need not look into theirs.
-func (p *Peer) Of(msg mailbox.Msg) *Wait {
+func (p *Peer[N]) Of(msg mailbox.Msg) *Wait[N] {
 	if p.asked.n.Load() == 0 {
 		return nil
 	}
-	w, _ := msg[Key].(*Wait)
+	w, _ := msg[Key].(*Wait[N])
 	return w
 }
 
 // Asking tells whether the request has not ended yet.
-func (w *Wait) Asking() bool { return w.state.Load() == asking }
+func (w *Wait[N]) Asking() bool { return w.state.Load() == asking }
 
 // Context returns the request's own.
-func (w *Wait) Context() context.Context { return w.ctx }
+func (w *Wait[N]) Context() context.Context { return w.ctx }
 
 // Reply ends the request by an answer.
-func (w *Wait) Reply(msg mailbox.Msg) error { return w.settle(replied, msg, nil) }
+func (w *Wait[N]) Reply(msg mailbox.Msg) error { return w.settle(replied, msg, nil) }
 
 // Fail ends the request without an answer.
-func (w *Wait) Fail(err error) { _ = w.settle(failed, nil, err) } // what was quicker stays
+func (w *Wait[N]) Fail(err error) { _ = w.settle(failed, nil, err) } // what was quicker stays
 
-func (w *Wait) settle(state uint32, msg mailbox.Msg, err error) error {
+func (w *Wait[N]) settle(state uint32, msg mailbox.Msg, err error) error {
 	if w.state.CompareAndSwap(asking, state) {
 		w.done <- outcome{msg: msg, err: err}
 		return nil
@@ -104,13 +104,13 @@ func (w *Wait) settle(state uint32, msg mailbox.Msg, err error) error {
 }
 
 // Taken notes that the message is being served by the taker with this number, so that its end ends the request as well.
-func (w *Wait) Taken(taker int) { w.taker.Store(int64(taker)) }
+func (w *Wait[N]) Taken(taker int) { w.taker.Store(int64(taker)) }
 
 // Passed notes that the message was served, and that the answer comes from elsewhere.
-func (w *Wait) Passed() { w.passed.Store(true) }
+func (w *Wait[N]) Passed() { w.passed.Store(true) }
 
 // Answer waits for the outcome. The end of timeUp is a failure, too.
-func (w *Wait) Answer(timeUp <-chan struct{}, late error) (mailbox.Msg, error) {
+func (w *Wait[N]) Answer(timeUp <-chan struct{}, late error) (mailbox.Msg, error) {
 	w.inquire()
 	ended := w.ctx.Done()
 	for {
@@ -131,7 +131,7 @@ func (w *Wait) Answer(timeUp <-chan struct{}, late error) (mailbox.Msg, error) {
 }
 
 // Leave forgets the wait.
-func (w *Wait) Leave() {
+func (w *Wait[N]) Leave() {
 	w.Hand(nil)
 	if w.From != nil {
 		w.From.waits.remove(w, waitsSide)
@@ -139,7 +139,7 @@ func (w *Wait) Leave() {
 }
 
 // Hand notes who has the message now.
-func (w *Wait) Hand(to *Peer) {
+func (w *Wait[N]) Hand(to *Peer[N]) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.holder == to || w.holder == nil && !w.Asking() {
@@ -160,7 +160,7 @@ func (w *Wait) Hand(to *Peer) {
 }
 
 // Fail ends the requests that were given to a taker; 0: all of them, and those to come.
-func (p *Peer) Fail(taker int, err error) {
+func (p *Peer[N]) Fail(taker int, err error) {
 	p.asked.mu.Lock()
 	defer p.asked.mu.Unlock()
 	if taker == 0 {
@@ -174,24 +174,24 @@ func (p *Peer) Fail(taker int, err error) {
 }
 
 // Room waits for room in a mailbox, until quit is closed at the latest.
-func Room(from, to *Peer, box *mailbox.Box, held *mailbox.Waiter, quit <-chan struct{}) (accepted bool) {
-	w := &Wait{From: from, To: to, held: held}
+func Room[N any](from, to *Peer[N], box *mailbox.Box, held *mailbox.Waiter, quit <-chan struct{}) (accepted bool) {
+	w := &Wait[N]{From: from, To: to, held: held}
 	from.waits.add(w, waitsSide)
 	defer from.waits.remove(w, waitsSide)
 	w.inquire()
 	w.locate()
 	var gone <-chan struct{}
-	if request, ok := held.Msg()[Key].(*Wait); ok { // its asker may leave
+	if request, ok := held.Msg()[Key].(*Wait[N]); ok { // its asker may leave
 		gone = request.ctx.Done()
 	}
 	return box.Await(held, quit, gone)
 }
 
 // list holds the waits on one side of a peer.
-type list struct {
+type list[N any] struct {
 	n    atomic.Int32
 	mu   sync.Mutex
-	all  []*Wait
+	all  []*Wait[N]
 	over error // why no more are taken
 }
 
@@ -201,7 +201,7 @@ const (
 	waitsSide
 )
 
-func (l *list) add(w *Wait, side int) error {
+func (l *list[N]) add(w *Wait[N], side int) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.over != nil {
@@ -213,7 +213,7 @@ func (l *list) add(w *Wait, side int) error {
 	return nil
 }
 
-func (l *list) remove(w *Wait, side int) {
+func (l *list[N]) remove(w *Wait[N], side int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	last := len(l.all) - 1
@@ -225,11 +225,11 @@ func (l *list) remove(w *Wait, side int) {
 }
 
 // only returns those that are so.
-func (l *list) only(so func(w *Wait) bool) []*Wait {
+func (l *list[N]) only(so func(w *Wait[N]) bool) []*Wait[N] {
 	if l.n.Load() == 0 {
 		return nil
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(l.all), func(w *Wait) bool { return !so(w) })
+	return slices.DeleteFunc(slices.Clone(l.all), func(w *Wait[N]) bool { return !so(w) })
 }

@@ -1,7 +1,6 @@
 package sputniktest_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -12,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"text/tabwriter"
 
 	"github.com/stretchr/testify/require"
 )
@@ -32,17 +30,14 @@ func TestMutants(t *testing.T) {
 	if !*mutantsFlag {
 		t.Skip("takes minutes: use -mutants")
 	}
-	var table bytes.Buffer
-	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "mutant\tcaught by seed\tas")
+	table := []string{fmt.Sprintf("%-60s %5s  as", "mutant", "seed")}
 	for _, m := range mutants {
 		t.Run(m.name, func(t *testing.T) {
 			seed, as := m.fly(t)
-			fmt.Fprintf(w, "%s\t%s\t%s\n", m.name, seed, as)
+			table = append(table, fmt.Sprintf("%-60s %5s  %s", m.name, seed, as))
 		})
 	}
-	w.Flush()
-	t.Logf("\n%s", &table)
+	t.Logf("\n%s", strings.Join(table, "\n"))
 }
 
 // fly returns the lowest seed that notices the mutant, and what it says.

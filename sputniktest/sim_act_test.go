@@ -43,8 +43,7 @@ func (s *stage) act(c call, n int) error {
 
 func (s *stage) do(it item, c call) error {
 	w := s.w
-	switch it.do {
-	case doHang:
+	if it.do == doHang {
 		s.a.say("hangs")
 		select {
 		case <-w.release:
@@ -53,11 +52,13 @@ func (s *stage) do(it item, c call) error {
 		}
 		s.over = true
 		return nil
-	case doSleep:
+	}
+	if it.do == doSleep {
 		s.a.say("takes %v", it.after)
 	}
 	s.wait(it.after)
 	switch it.do {
+	case doHang, doSleep: // done
 	case doPanic:
 		s.how = panics
 		exit(it.do, s.a.name)

@@ -108,8 +108,10 @@ func (b *simBlock) play(c call, detail string, body func(s *stage) error) (err e
 	a := b.actors[c]
 	n := b.w.o.begin(b, c, detail)
 	a.say("%v %d begins%s", c, n, detail)
-	s := &stage{w: b.w, a: a, slot: b.slot, how: returns, mute: b.bp.kind == runFinish,
-		serv: c == callMsg || b.bp.serial && (c == callConnect || c == callDisconnect)}
+	s := &stage{
+		w: b.w, a: a, slot: b.slot, how: returns, mute: b.bp.kind == runFinish,
+		serv: c == callMsg || b.bp.serial && (c == callConnect || c == callDisconnect),
+	}
 	defer func() {
 		b.w.o.end(b, c, s.how)
 		a.say("%v %d %s", c, n, s.how)

@@ -138,10 +138,12 @@ func (d dice) ask() {
 	if it.reply == replyPanic && !d.wild {
 		it.reply = replyAtOnce
 	}
-	if it.call == callStep {
+	switch it.call {
+	case callStep:
 		it.after = d.between(0, d.p.life+time.Second)
-	} else if it.call == callMsg {
+	case callMsg:
 		it.nth = d.IntN(6)
+	default:
 	}
 	d.add(it)
 }
@@ -268,6 +270,7 @@ func (d dice) mishap() {
 		if d.one(8) {
 			it.nth = -1
 		}
+	default:
 	}
 	if d.one(20) {
 		it.call, it.nth, it.do = callObserve, d.IntN(30), pick(d, doPanic, doGoexit, doSleep)

@@ -181,7 +181,10 @@ func (o *oracle) box(b *book, t *times) (sum sputnik.MailboxStatus, known bool) 
 		sum.Rejected += s.Rejected
 		sum.Dead += s.Dead
 	}
-	return sum, (known || len(all) > 0) && !(o.w.plan.comesOrGoes(b.slot) && t.abandoned[b.name])
+	if o.w.plan.comesOrGoes(b.slot) && t.abandoned[b.name] {
+		return sum, false
+	}
+	return sum, known || len(all) > 0
 }
 
 // checkRefusals judges those Sends that only the finish of the receiver, or a cut, may refuse. Where senders wait, their own

@@ -150,6 +150,7 @@ func (o *oracle) begin(sb *simBlock, c call, _ string) int {
 		o.beginFinish(b)
 	case callMsg, callConnect, callDisconnect:
 		o.beginOther(b, c)
+	default:
 	}
 	b.past = append(b.past, span{call: c, instance: sb.instance, begin: now, end: -1})
 	sb.life.busy[c]++
@@ -183,6 +184,7 @@ func (o *oracle) end(sb *simBlock, c call, how string) {
 			sb.life.ran = true
 		}
 		b.failed = b.failed || how != returns
+	default:
 	}
 }
 

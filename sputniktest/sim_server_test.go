@@ -56,7 +56,7 @@ func (p withPush) Broken() <-chan error {
 	if err != nil {
 		return nil
 	}
-	return p.server.broken
+	return p.broken
 }
 
 func (s *server) Connect(sputnik.ConfFactory) (sputnik.ServerConnection, error) {

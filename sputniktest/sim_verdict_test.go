@@ -223,7 +223,7 @@ func (o *oracle) checkVerdict(t *times) {
 	}
 	for name := range t.abandoned {
 		wrong = append(wrong, name+" abandoned")
-		if !o.namedAbandoned(name) && !(t.settled[name] < t.begun && o.w.plan.changes()) {
+		if !o.namedAbandoned(name) {
 			o.offend("G7", "%s was abandoned, but is not in the error: %s", name, describe(o.verdict))
 		}
 	}

@@ -182,11 +182,15 @@ func WithMailbox(capacity int, overflow Overflow) BlockOption {
 // its mailbox. Without it the block gets half of what is left of the process's limit ([WithFinishTimeout]);
 // the last one gets all but a reserve of up to 3 s for the connector.
 func WithBlockFinishTimeout(d time.Duration) BlockOption {
+	return blockLimit("WithBlockFinishTimeout", d, func(b *Block) *time.Duration { return &b.finishTimeout })
+}
+
+func blockLimit(name string, d time.Duration, field func(*Block) *time.Duration) BlockOption {
 	return func(b *Block) {
 		if d <= 0 {
-			b.fault("WithBlockFinishTimeout: %v: must be positive", d)
+			b.fault("%s: %v: must be positive", name, d)
 		}
-		b.finishTimeout = d
+		*field(b) = d
 	}
 }
 
@@ -206,15 +210,16 @@ func BlockOf(impl any, opts ...BlockOption) *Block {
 	return NewBlock(append([]BlockOption{func(b *Block) { b.adopt(impl) }}, opts...)...)
 }
 
-type runsWithContext interface {
-	Run(ctx context.Context, bc BlockCommunicator) error
-}
-
 func (b *Block) adopt(impl any) {
 	for _, wrong := range adopt.Methods(impl, "a block",
 		adopt.As(func(x interface{ Init(cf ConfFactory) error }) { b.init = x.Init }),
 		adopt.As(func(x interface{ Run(bc BlockCommunicator) }) { b.run = x.Run }),
-		adopt.As(func(x runsWithContext) { b.runContext = x.Run }),
+		adopt.As(func(x interface {
+			Run(ctx context.Context, bc BlockCommunicator) error
+		},
+		) {
+			b.runContext = x.Run
+		}),
 		adopt.As(func(x interface{ Finish(init bool) }) { b.finish = x.Finish }),
 		adopt.As(func(x interface{ Attach(bc BlockCommunicator) }) { b.attach = x.Attach }),
 		adopt.As(func(x interface{ OnServerConnect(conn ServerConnection) }) { b.onConnect = x.OnServerConnect }),

@@ -27,7 +27,7 @@ func (e *RemoveRequestError) Error() string { return "removed by block " + e.By.
 // (G2), ErrNotRunning, ErrNoBlock where no process is behind bc, or the cause of ctx's end, which interrupts the wait for
 // other changes (they come one at a time) and, like a stop, the Init. It may be called from any goroutine of a running block.
 func AddBlock(ctx context.Context, bc BlockCommunicator, d BlockDescriptor) error {
-	return change(ctx, bc, func(from *unit) error { return from.in.add(ctx, d) })
+	return change(ctx, bc, func(halt context.Context, from *unit) error { return from.in.add(halt, d) })
 }
 
 // RemoveBlock finishes one application block as at the end of the process (G5), within its own finish limit or half of the
@@ -35,11 +35,11 @@ func AddBlock(ctx context.Context, bc BlockCommunicator, d BlockDescriptor) erro
 // other changes only. The error is ErrNoBlock, ErrReserved, ErrSelf, ErrNotRunning, or, though the block is gone, what went wrong with its
 // finish: *[AbandonedError], *[UnhandledError], *[BlockError]. Don't call it from what the block's finish waits for.
 func RemoveBlock(ctx context.Context, bc BlockCommunicator, resp string) error {
-	return change(ctx, bc, func(from *unit) error { return from.in.remove(from, resp) })
+	return change(ctx, bc, func(_ context.Context, from *unit) error { return from.in.remove(from, resp) })
 }
 
 // change lets one change of the block list be made at a time, and only while the process runs.
-func change(ctx context.Context, bc BlockCommunicator, do func(from *unit) error) error {
+func change(ctx context.Context, bc BlockCommunicator, do func(halt context.Context, from *unit) error) error {
 	from := origin(bc)
 	if from == nil {
 		return fmt.Errorf("no process: %w", ErrNoBlock)
@@ -48,48 +48,46 @@ func change(ctx context.Context, bc BlockCommunicator, do func(from *unit) error
 	if s := from.status().State; !in.claimed.Load() || s == StateCreated || s == StateInitialised {
 		return fmt.Errorf("%w: wait for Run", ErrNotRunning)
 	}
+	halt, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stopped := func() { cancel(fmt.Errorf("%w: it stops: %w", ErrNotRunning, in.why())) }
+	defer context.AfterFunc(in.alive, stopped)()
+	if worker.Closed(in.stopping) {
+		stopped()
+	}
 	for _, admitted := range []<-chan struct{}{in.flying, in.gate} {
 		select {
+		case <-halt.Done():
+			return context.Cause(halt)
 		case <-admitted:
-		case <-in.stopping:
-			return fmt.Errorf("%w: it stops: %w", ErrNotRunning, in.why())
-		case <-ctx.Done():
-			return context.Cause(ctx)
 		}
 	}
 	defer func() { in.gate <- struct{}{} }()
-	switch {
-	case ctx.Err() != nil: // select chooses at random
-		return context.Cause(ctx)
-	case isClosed(in.stopping):
-		return fmt.Errorf("%w: it stops: %w", ErrNotRunning, in.why())
+	if halt.Err() != nil { // select chooses at random
+		return context.Cause(halt)
 	}
-	return do(from)
+	return do(halt, from)
 }
 
-func (in *initiator) add(ctx context.Context, d BlockDescriptor) error {
+func (in *initiator) add(halt context.Context, d BlockDescriptor) error {
 	var w worker.Worker
 	defer w.GiveUp()
 	all := in.blocks()
 	position := all[len(all)-1].position + 1
-	faults := in.cfg.vet(d, position, func(resp string) (int, bool) {
-		if u, taken := in.find(resp); taken {
-			return u.position, true
-		}
-		return 0, false
-	})
+	other := 0
+	if u, taken := in.find(d.Responsibility); taken {
+		other = u.position
+	}
+	faults := in.cfg.vet(d, position, other)
 	b, wrong := in.create(&w, d, position, worker.Patience{Limit: in.cfg.initTimeout, Abort: in.hurried})
 	if faults = append(faults, wrong...); len(faults) > 0 {
 		return &SetupError{faults}
 	}
 	u := newUnit(in, d, b, position)
-	halt, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	defer context.AfterFunc(in.alive, func() { cancel(in.why()) })()
-	if failed := in.bringUp(halt, in.hurried, &w, u.life.Load()); failed != nil {
+	if failed := in.bringUp(halt, in.hurried, &w, u); failed != nil {
 		u.fault(failed)
 		in.finish(u, &w, failed)
-		in.keepHung(u)
+		in.forget(u)
 		return failed
 	}
 	in.mu.Lock()
@@ -98,17 +96,14 @@ func (in *initiator) add(ctx context.Context, d BlockDescriptor) error {
 	in.byResp.Store(d.Responsibility, u)
 	u.life.Load().start()
 	u.life.Load().open()
-	select {
-	case in.added <- struct{}{}:
-	default:
-	}
+	worker.Nudge(in.added)
 	return nil
 }
 
 func (in *initiator) remove(from *unit, resp string) error {
 	u, ok := in.find(resp)
 	switch {
-	case resp == InitiatorResponsibility, ok && u.position <= in.cfg.infrastructure():
+	case resp == InitiatorResponsibility, ok && u.position <= in.cfg.own:
 		return fmt.Errorf("block %q: %w", resp, ErrReserved)
 	case !ok:
 		return fmt.Errorf("block %q: %w", resp, ErrNoBlock)
@@ -116,25 +111,21 @@ func (in *initiator) remove(from *unit, resp string) error {
 		return fmt.Errorf("block %q: %w", resp, ErrSelf)
 	}
 	in.finish(u, nil, &RemoveRequestError{from.desc})
-	in.mu.Lock()
-	in.units = slices.DeleteFunc(slices.Clone(in.units), func(other *unit) bool { return other == u })
-	in.mu.Unlock()
-	in.byResp.Delete(resp)
-	in.setDown(u, nil)
-	in.keepHung(u)
+	in.forget(u)
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return errors.Join(u.faults...)
 }
 
-// keepHung keeps for the final error what a block that is gone has left behind (G10).
-func (in *initiator) keepHung(u *unit) {
-	if u.status().State != StateAbandoned {
-		return
-	}
+// forget makes an end of a block: only one that has left goroutines behind is kept, for the final error (G10).
+func (in *initiator) forget(u *unit) {
+	in.setDown(u.desc, nil)
+	in.byResp.CompareAndDelete(u.desc.Responsibility, u)
+	hangs := u.status().State == StateAbandoned
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if len(in.left) < maxStacks {
+	in.units = slices.DeleteFunc(slices.Clone(in.units), func(other *unit) bool { return other == u })
+	if hangs && len(in.left) < maxStacks {
 		in.left = append(in.left, u)
 	}
 }

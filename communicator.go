@@ -1,6 +1,9 @@
 package sputnik
 
-import "github.com/sputnik-go/sputnik/internal/wait"
+import (
+	"github.com/sputnik-go/sputnik/internal/wait"
+	"github.com/sputnik-go/sputnik/internal/worker"
+)
 
 // BlockCommunicator is a block's handle on a block: on itself, as Run and Attach get it, or on another
 // one, as Communicator returns it. All methods may be called from any goroutine, at any time, even after
@@ -42,16 +45,14 @@ func (c *communicator) Send(msg Msg) bool {
 		return false
 	}
 	request := c.from.peer.Of(msg) // one that is sent on
-	if request != nil {
-		request.Hand(&c.to.peer)
-	}
+	request.Hand(&c.to.peer)
 	// Nobody would make room for a message to itself, nor before the launch.
 	mayWait := c.to.shape.overflow == Wait && c.from != c.to && c.from.in.claimed.Load()
 	accepted, held := c.to.box.Send(msg, mayWait)
 	if held != nil {
 		accepted = wait.Room(&c.from.peer, &c.to.peer, &c.to.box, held, c.from.life.Load().flush.Done())
 	}
-	if request != nil && !accepted {
+	if !accepted {
 		request.Hand(&c.from.peer)
 	}
 	return accepted
@@ -84,7 +85,7 @@ func (c *control) Send(msg Msg) bool {
 	in := c.from.in
 	switch v := msg[controlKey].(type) {
 	case finishRequest:
-		if isClosed(in.landed) {
+		if worker.Closed(in.landed) {
 			return false
 		}
 		in.stop(&FinishRequestError{By: c.from.desc})

@@ -117,14 +117,11 @@ func ConfFor(cf ConfFactory, d BlockDescriptor) ConfFactory {
 			return err
 		}
 		over := cf(d.Responsibility, result)
-		if over == nil {
-			return nil
-		}
-		// A responsibility may be any text, so also one that no file could be named after.
-		if errors.Is(over, fs.ErrNotExist) || errors.Is(over, conf.ErrName) {
+		_, own := errors.AsType[*ConfError](over)
+		switch {
+		case errors.Is(over, fs.ErrNotExist), errors.Is(over, conf.ErrName): // a responsibility may be any text
 			return err
-		}
-		if _, own := errors.AsType[*ConfError](over); own {
+		case over == nil, own:
 			return over
 		}
 		return fmt.Errorf("configuration for responsibility %q of block %q: %w "+

@@ -140,23 +140,21 @@ func (c *connector) Tell(ctx context.Context, number int, conn ServerConnection)
 
 // The events of the connector.
 
-func (c *connector) Connected(attempt int, took time.Duration) {
-	c.emit(Connected{now(), attempt, took})
-}
+func (c *connector) Connected(n int, took time.Duration) { c.emit(Connected{now(), n, took}) }
 
-func (c *connector) Failed(attempt int, err error, pause time.Duration) {
-	c.emit(ConnectFailed{now(), attempt, err, pause})
+func (c *connector) Failed(n int, err error, next time.Duration) {
+	c.emit(ConnectFailed{now(), n, err, next})
 }
-
 func (c *connector) Lost(why error) { c.emit(ConnectionLost{now(), why}) }
 func (c *connector) Stalled(call string, limit time.Duration) {
 	c.emit(ConnectorStalled{now(), call, limit})
 }
-
 func (c *connector) Faulted(err error) { c.emit(ConnectorFaulted{now(), err}) }
 func (c *connector) Disconnected()     { c.emit(Disconnected{now()}) }
+
+// Hung says which call the finish doesn't wait for any longer.
 func (c *connector) Hung(call string, after time.Duration) error {
-	return c.unit.abandoned([]string{call}, after)
+	return c.unit.abandon([]string{call}, after)
 }
 
 func (c *connector) emit(e Event) { c.unit.in.events.emit(e) }

@@ -175,6 +175,21 @@ func TestWhatIsNoWaitCycle(t *testing.T) {
 				idle("b", handle(b), sputnik.WithOnMsg(func(m sputnik.Msg) { ask(t, *b, "a"); _ = sputnik.Reply(m, nil) })),
 			}
 		},
+		"the request was passed on": func(t *testing.T, a, b *sputnik.BlockCommunicator) crew {
+			return crew{
+				idle("c", sputnik.WithOnMsg(func(m sputnik.Msg) { time.Sleep(time.Second); _ = sputnik.Reply(m, nil) })),
+				idle("a", handle(a), sputnik.WithOnMsg(func(m sputnik.Msg) {
+					if m["go"] != nil {
+						ask(t, *a, "b")
+					}
+					_ = sputnik.Reply(m, nil)
+				}), sputnik.WithAttach(func(bc sputnik.BlockCommunicator) { *a = bc; bc.Send(sputnik.Msg{"go": 1}) })),
+				idle("b", handle(b), sputnik.WithOnMsg(func(m sputnik.Msg) {
+					to(t, *b, "c").Send(m) // who answers a's OnMsg, so that it can answer b's
+					ask(t, *b, "a")
+				})),
+			}
+		},
 		"a borrowed handle": func(t *testing.T, a, b *sputnik.BlockCommunicator) crew {
 			return crew{ // b's OnMsg waits for c; c's waits, by a handle of b's, for a, whose OnMsg waits for b
 				idle("a", handle(a), sputnik.WithOnMsg(func(m sputnik.Msg) {

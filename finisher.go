@@ -26,7 +26,7 @@ type finisher struct {
 
 func finisherFactory() *Block {
 	f := new(finisher)
-	b := NewBlock(WithInit(f.init), WithRun(f.run), WithFinish(f.finish))
+	b := NewBlock(WithInit(f.init), WithRun(func(BlockCommunicator) {}), WithFinish(f.finish))
 	b.bind = func(u *unit) { f.in = u.in }
 	return b
 }
@@ -35,7 +35,5 @@ func (f *finisher) init(ConfFactory) error {
 	f.stop = signals.Listen(f.in.cfg.signals, func(s os.Signal) { f.in.stop(&SignalError{s}) }, func() { f.in.cut(ErrForced) })
 	return nil
 }
-
-func (f *finisher) run(BlockCommunicator) {} // Init's goroutine does it
 
 func (f *finisher) finish(bool) { f.stop() }

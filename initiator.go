@@ -49,20 +49,14 @@ type initiator struct {
 	err      error                // what launch returns
 
 	mu     sync.Mutex
-	units  []*unit          // in the order of initialisation; its elements never change
-	left   []*unit          // gone, but for goroutines that hang
-	book   Status           // but for what is found elsewhere
-	number int              // of the current connection, 0: none
-	conn   ServerConnection // the current one
-	down   []downed         // blocks that are being restarted
-	ready  bool             // as last told to observers
-	told   bool             // observers were told
-}
-
-// downed is a block that is being restarted, and why.
-type downed struct {
-	unit *unit
-	why  error
+	units  []*unit           // in the order of initialisation; its elements never change
+	left   []*unit           // gone, but for goroutines that hang
+	book   Status            // but for what is found elsewhere
+	number int               // of the current connection, 0: none
+	conn   ServerConnection  // the current one
+	down   []BlockRestarting // blocks that are being restarted
+	ready  bool              // as last told to observers
+	told   bool              // observers were told
 }
 
 // newInitiator checks the set-up and creates all blocks; the error lists every fault.
@@ -115,13 +109,12 @@ func (in *initiator) create(w *worker.Worker, d BlockDescriptor, position int, p
 	var faults []error
 	switch {
 	case err != nil:
-		w.GiveUp()
 		faults = []error{fmt.Errorf("factory: %w", err)}
 	case b == nil:
 		faults = []error{errors.New("the factory returned a nil block")}
 	default:
 		faults = b.check(in.cfg.connected)
-		if b.bind != nil && position > in.cfg.infrastructure() {
+		if b.bind != nil && position > in.cfg.own {
 			faults = append(faults, errors.New("it is the library's own, not an application block"))
 		}
 	}
@@ -157,11 +150,7 @@ func (in *initiator) prepare() error {
 		onEnd()
 	}
 	defer in.worker.GiveUp()
-	lives := make([]*life, len(in.units))
-	for i, u := range in.units {
-		lives[i] = u.life.Load()
-	}
-	if failed := in.bringUp(in.alive, in.hurried, &in.worker, lives...); failed != nil {
+	if failed := in.bringUp(in.alive, in.hurried, &in.worker, in.units...); failed != nil {
 		in.stop(failed)
 		in.land(&in.worker, failed)
 		return in.err
@@ -171,25 +160,26 @@ func (in *initiator) prepare() error {
 	return nil
 }
 
-// bringUp initialises instances in order, then attaches them. A stop meanwhile, which is the end of halt, is an error even if the
+// bringUp initialises blocks in order, then attaches them. A stop meanwhile, which is the end of halt, is an error even if the
 // callback in progress succeeds; one that overruns its limit, or a stop by too much, or abort, is left behind with its goroutine.
-func (in *initiator) bringUp(halt context.Context, abort <-chan struct{}, w *worker.Worker, lives ...*life) error {
+func (in *initiator) bringUp(halt context.Context, abort <-chan struct{}, w *worker.Worker, units ...*unit) error {
 	p := worker.Patience{Limit: in.cfg.initTimeout, Grace: interruptGrace, Interrupt: halt.Done(), Abort: abort}
 	for _, callback := range []string{callbackInit, callbackAttach} {
-		for _, l := range lives {
+		for _, u := range units {
+			l := u.life.Load()
 			if callback == callbackAttach && l.block.attach == nil {
 				continue
 			}
 			cause := context.Cause(halt)
 			if cause != nil {
-				return l.unit.notUp(callback, fmt.Errorf("not called: %w", cause))
+				return u.notUp(callback, fmt.Errorf("not called: %w", cause))
 			}
 			err := l.step(w, p, callback)
 			if cause = context.Cause(halt); cause != nil && err != nil {
 				err = fmt.Errorf("%w, then: %w", cause, err)
 			}
 			if err = cmp.Or(err, cause); err != nil {
-				return l.unit.notUp(callback, err)
+				return u.notUp(callback, err)
 			}
 		}
 	}
@@ -199,7 +189,7 @@ func (in *initiator) bringUp(halt context.Context, abort <-chan struct{}, w *wor
 // launch is the flight. It does not return before everything is finished or abandoned.
 func (in *initiator) launch() error {
 	if !in.claimed.CompareAndSwap(false, true) {
-		if !isClosed(in.landed) && stack.Inside(guard) {
+		if !worker.Closed(in.landed) && stack.Inside(guard) {
 			return ErrLaunched
 		}
 		<-in.landed
@@ -217,9 +207,7 @@ func (in *initiator) launch() error {
 	}
 	in.enter(StateRunning)
 	in.events.emit(ProcessRunning{now()})
-	in.mu.Lock()
-	in.refreshReady()
-	in.mu.Unlock()
+	in.setDown(BlockDescriptor{}, nil) // tells how readiness is
 	close(in.flying)
 	in.watch()
 	in.land(nil, nil)
@@ -269,12 +257,12 @@ func (in *initiator) enter(s State) {
 }
 
 // setDown notes that a block is being restarted, and why; nil says that it is no longer.
-func (in *initiator) setDown(u *unit, why error) {
+func (in *initiator) setDown(block BlockDescriptor, why error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.down = slices.DeleteFunc(in.down, func(d downed) bool { return d.unit == u })
+	in.down = slices.DeleteFunc(in.down, func(d BlockRestarting) bool { return d.Block == block })
 	if why != nil {
-		in.down = append(in.down, downed{u, why})
+		in.down = append(in.down, BlockRestarting{Block: block, Err: why})
 	}
 	in.refreshReady()
 }
@@ -301,7 +289,7 @@ func (in *initiator) summary() Status {
 		s.down = in.down[0]
 	}
 	connected := in.connector == nil || s.Connection.State == StateConnected
-	s.Ready = s.Cause == nil && s.State == StateRunning && connected && s.down.unit == nil
+	s.Ready = s.Cause == nil && s.State == StateRunning && connected && s.down.Err == nil
 	return s
 }
 
@@ -310,13 +298,11 @@ func (in *initiator) status() Status {
 	s, units := in.summary(), in.units
 	in.mu.Unlock()
 	s.Reason = s.reason()
-	s.down = downed{}
+	s.down = BlockRestarting{}
 	s.Blocks = make([]BlockStatus, len(units))
 	for i, u := range units {
 		s.Blocks[i] = u.status()
-		if circle := u.peer.Circle(); circle != nil {
-			s.WaitCycles = append(s.WaitCycles, circle)
-		}
+		s.WaitCycles = append(s.WaitCycles, u.peer.Circles()...)
 	}
 	return s
 }

@@ -1,6 +1,7 @@
 package sputnik
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -29,9 +30,7 @@ func (in *initiator) land(w *worker.Worker, failure error) {
 	defer close(in.landed)
 	began := time.Now()
 	cause := in.why()
-	if failure == nil {
-		failure = cause
-	}
+	failure = cmp.Or(failure, cause)
 	in.enter(StateFinishing)
 	in.events.emit(ProcessFinishing{now(), cause})
 	in.time.Begin()
@@ -94,7 +93,7 @@ func (in *initiator) finish(u *unit, w *worker.Worker, why error) {
 // endRestart lets no further restart begin, and one in progress come to its end until then.
 func (u *unit) endRestart(until time.Time) {
 	u.mu.Lock()
-	if !isClosed(u.ending) {
+	if !worker.Closed(u.ending) {
 		close(u.ending)
 	}
 	keeper := u.keeper
@@ -121,7 +120,7 @@ func (u *unit) settle(stuck []string, took time.Duration) {
 	box := u.account()
 	u.look() // callbacks that were stalled have returned
 	if len(stuck) > 0 {
-		u.abandon(u.abandoned(stuck, took))
+		u.fault(u.abandon(stuck, took))
 	}
 	if u.status().State == StateAbandoned {
 		return
@@ -130,19 +129,12 @@ func (u *unit) settle(stuck []string, took time.Duration) {
 	u.in.events.emit(BlockFinished{now(), u.desc, MailboxStatus(box), took})
 }
 
-// abandon notes, for the error as well, that the flight goes on without the block.
-func (u *unit) abandon(err *AbandonedError) {
-	u.fault(err)
-	u.leave(err)
-}
-
-func (u *unit) leave(err *AbandonedError) {
+// abandon notes that the flight goes on without the block; whether that is a fault of its own is left to the caller.
+func (u *unit) abandon(callbacks []string, after time.Duration) *AbandonedError {
+	err := &AbandonedError{Block: u.desc, Callbacks: callbacks, After: after, Stacks: u.stacks()}
 	u.enter(StateAbandoned)
 	u.in.events.emit(BlockAbandoned{now(), u.desc, err})
-}
-
-func (u *unit) abandoned(callbacks []string, after time.Duration) *AbandonedError {
-	return &AbandonedError{Block: u.desc, Callbacks: callbacks, After: after, Stacks: u.stacks()}
+	return err
 }
 
 // stacks returns those of the block's own goroutines, as one that hangs.
@@ -156,17 +148,15 @@ func (u *unit) stacks() string {
 // share is a block's own limit, or half of what is left, so that those that follow always get something; the
 // last of the application gets more, as only the connector and the finisher follow.
 func (in *initiator) share(u *unit) time.Duration {
-	left := in.time.Left()
-	if left <= 0 {
+	if in.time.Left() <= 0 {
 		in.hurry()
-		left = in.time.Left()
 	}
+	left, units := in.time.Left(), in.blocks()
 	share := left / 2
-	units, limit := in.blocks(), u.life.Load().block.finishTimeout
-	switch first := in.cfg.infrastructure(); {
+	switch limit := u.life.Load().block.finishTimeout; {
 	case limit > 0:
 		share = min(limit, left)
-	case len(units) > first && u == units[first]: // the last of the application
+	case len(units) > in.cfg.own && u == units[in.cfg.own]: // the last of the application
 		share = left - min(left/4, lastReserve)
 	case u == units[0]: // the last one
 		share = left
@@ -185,7 +175,7 @@ func (in *initiator) cut(why error) {
 		return
 	}
 	in.events.emit(ProcessHurried{now(), errors.Is(why, ErrForced)})
-	for _, u := range in.blocks()[in.cfg.infrastructure():] {
+	for _, u := range in.blocks()[in.cfg.own:] {
 		l := u.life.Load()
 		l.release()
 		l.cancel(in.why())
@@ -211,15 +201,16 @@ func (in *initiator) verdict(cause, failure error, more ...error) error {
 		u.mu.Unlock()
 	}
 	faults = append(faults, more...)
+	dirty := len(faults) > 0
 	switch failure.(type) { //nolint:errorlint // a context's cause may wrap that of another flight
 	case *BlockError, *RestartError:
-		return &FlightError{Cause: failure, Faults: faults}
+		dirty = true
 	case *InitError:
-		if len(faults) == 0 {
+		if !dirty {
 			return failure
 		}
 	}
-	if len(faults) > 0 {
+	if dirty {
 		return &FlightError{Cause: failure, Faults: faults}
 	}
 	return nil

@@ -98,9 +98,7 @@ func (l *life) step(w *worker.Worker, p worker.Patience, callback string) error 
 	err, came := p.Await(run(w, l.ctx, call))
 	if !came {
 		w.GiveUp()
-		hung := u.abandoned([]string{callback}, time.Since(began))
-		u.leave(hung)
-		return hung
+		return u.abandon([]string{callback}, time.Since(began))
 	}
 	if err == nil && callback == callbackInit {
 		l.initialised = true
@@ -117,7 +115,6 @@ func (l *life) start() {
 	begun := make(chan struct{})
 	go func() {
 		defer close(l.ran)
-		defer l.hushed()
 		l.label()
 		guard(func() error {
 			l.unit.enter(StateRunning)
@@ -127,13 +124,6 @@ func (l *life) start() {
 		}, l.runReturned)
 	}()
 	<-begun
-}
-
-// hushed lets no more news through, where Run has ended in the finish and there is no Finish (G5).
-func (l *life) hushed() {
-	if l.link != nil && l.block.finish == nil && l.ctx.Err() != nil {
-		l.link.Close()
-	}
 }
 
 func (l *life) run() error {
@@ -150,15 +140,18 @@ func (l *life) run() error {
 }
 
 func (l *life) runReturned(err error) {
-	if hung, ok := err.(*AbandonedError); ok && hung.Block == l.unit.desc { //nolint:errorlint // not one of a flight within
-		l.unit.abandon(hung)
-		return
-	}
-	if err != nil {
+	hung, _ := err.(*AbandonedError) //nolint:errorlint // not one of a flight within
+	switch {
+	case hung != nil && hung.Block == l.unit.desc:
+		l.unit.fault(hung)
+	case err != nil:
 		l.fail("Run", err)
 		l.cancel(err) // what else the block has started need not wait for the finish
-	} else if l.unit.shape.restart.When == RestartAlways && l.ctx.Err() == nil {
+	case l.unit.shape.restart.When == RestartAlways && l.ctx.Err() == nil:
 		l.unit.restart(l, &BlockError{l.unit.desc, "Run", errReturned})
+	}
+	if l.link != nil && l.block.finish == nil && l.ctx.Err() != nil {
+		l.link.Close() // no more news where Run has ended in the finish and there is no Finish (G5)
 	}
 }
 
@@ -280,7 +273,7 @@ func (l *life) end(w *worker.Worker, cause error, emptied <-chan struct{}, began
 	stuck = worker.Stuck(callbacks, soft, cut)
 	release() // before the time is up: a callback may hang in a Send that waits
 	if len(stuck) > 0 {
-		if isClosed(in.hurried) {
+		if worker.Closed(in.hurried) {
 			tail = min(share, in.share(l.unit))
 		}
 		stuck = worker.Stuck(callbacks, time.Now().Add(tail), nil)
@@ -292,18 +285,18 @@ func (l *life) end(w *worker.Worker, cause error, emptied <-chan struct{}, began
 // closed when it is through.
 func (l *life) finish(w *worker.Worker) <-chan struct{} {
 	done := make(chan struct{})
-	call := func() {
+	start := func(step func()) { go step() }
+	if w != nil {
+		start = w.Run
+	}
+	start(func() {
+		l.label()
 		guard(func() error { l.block.finish(w != nil); return nil }, func(err error) {
 			if err != nil {
 				l.fail("Finish", err)
 			}
 			close(done)
 		})
-	}
-	if w != nil {
-		w.Run(func() { l.label(); call() })
-	} else {
-		go func() { l.label(); call() }()
-	}
+	})
 	return done
 }

@@ -1,6 +1,7 @@
 package sputnik
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,7 @@ type config struct {
 	factories   BlockFactories // nil: the registered ones
 	finisher    BlockDescriptor
 	connected   bool // WithConnector was given
+	own         int  // blocks before the application's
 	connector   ServerConnector
 	interval    time.Duration
 	ctx         context.Context
@@ -91,7 +93,7 @@ func WithFinisher(fbd BlockDescriptor) SputnikOption {
 // attempt comes at once if the connection stood for an interval at least, else after the backoff.
 func WithConnector(cnt ServerConnector, to time.Duration) SputnikOption {
 	return option(func(c *config) {
-		c.connected, c.connector, c.interval = true, cnt, to
+		c.connected, c.own, c.connector, c.interval = true, 2, cnt, to
 		switch {
 		case cnt == nil:
 			c.fault("WithConnector: nil connector")
@@ -202,26 +204,23 @@ func (c *config) check() {
 		if c.connected && i == 1 {
 			continue
 		}
-		c.faults = append(c.faults, c.vet(d, i+1, func(resp string) (int, bool) { n, ok := taken[resp]; return n, ok })...)
-		if _, dup := taken[d.Responsibility]; !dup {
-			taken[d.Responsibility] = i + 1
-		}
+		c.faults = append(c.faults, c.vet(d, i+1, taken[d.Responsibility])...)
+		taken[d.Responsibility] = cmp.Or(taken[d.Responsibility], i+1)
 	}
 }
 
-// vet says what is wrong with a descriptor; taken tells which position has a responsibility.
-func (c *config) vet(d BlockDescriptor, position int, taken func(resp string) (int, bool)) (faults []error) {
+// vet says what is wrong with a descriptor; other is the position of the block that has its responsibility already, or 0.
+func (c *config) vet(d BlockDescriptor, position, other int) (faults []error) {
 	wrong := func(format string, args ...any) {
 		faults = append(faults, fmt.Errorf("block %d (%s): %w", position, d, fmt.Errorf(format, args...)))
 	}
-	first, dup := taken(d.Responsibility)
 	switch {
 	case d.Responsibility == "":
 		wrong("empty responsibility")
 	case d.Responsibility == InitiatorResponsibility, d.Responsibility == DefaultConnectorResponsibility:
 		wrong("reserved responsibility")
-	case dup:
-		wrong("responsibility is taken by block %d", first)
+	case other > 0:
+		wrong("responsibility is taken by block %d", other)
 	}
 	if _, err := c.factory(d.Name); err != nil {
 		wrong("%w", err)
@@ -236,14 +235,6 @@ func (c *config) descriptors() []BlockDescriptor {
 		all = append(all, ConnectorDescriptor())
 	}
 	return append(all, c.appBlocks...)
-}
-
-// infrastructure counts the blocks before the application's.
-func (c *config) infrastructure() int {
-	if c.connected {
-		return 2
-	}
-	return 1
 }
 
 // factory finds the factory of a block. The library's own are found even if the host's list lacks them.

@@ -53,8 +53,10 @@ func TestARemovedBlockFinishesAsAtShutdownAndAlone(t *testing.T) {
 		_, ok := bc.Communicator("b")
 		assert.False(t, ok)
 		assert.False(t, old.Send(sputnik.Msg{}), "old handles say no")
-		_, err := sputnik.Request(t.Context(), old, sputnik.Msg{})
-		require.ErrorIs(t, err, sputnik.ErrBlockEnded)
+		for _, bc := range []sputnik.BlockCommunicator{old, decorated{old}} {
+			_, err := sputnik.Request(t.Context(), bc, sputnik.Msg{})
+			require.ErrorIs(t, err, sputnik.ErrBlockEnded, "%T", bc)
+		}
 		s := f.sp.Status()
 		assert.True(t, s.Ready, s.Reason)
 		assert.Len(t, s.Blocks, 5)
@@ -228,6 +230,10 @@ func TestARemovedResponsibilityIsFreeAgain(t *testing.T) {
 		require.NoError(t, sputnik.RemoveBlock(t.Context(), bc, "b"))
 		add(t, bc, "b")
 		assert.False(t, old.Send(sputnik.Msg{"n": 2}), "it was a handle on another block")
+		for _, bc := range []sputnik.BlockCommunicator{old, decorated{old}} {
+			_, err := sputnik.Request(t.Context(), bc, sputnik.Msg{})
+			require.ErrorIs(t, err, sputnik.ErrBlockEnded, "%T", bc)
+		}
 		assert.True(t, to(t, bc, "b").Send(sputnik.Msg{"n": 3}))
 		assert.Len(t, f.sp.Status().Blocks, 3)
 		require.NoError(t, f.land())

@@ -44,13 +44,18 @@ type RequestError struct {
 	Err   error
 }
 
-func (e *RequestError) Error() string { return fmt.Sprintf("request to block %s: %v", e.Block, e.Err) }
+func (e *RequestError) Error() string {
+	if e.Block == (BlockDescriptor{}) {
+		return fmt.Sprintf("request: %v", e.Err)
+	}
+	return fmt.Sprintf("request to block %s: %v", e.Block, e.Err)
+}
 func (e *RequestError) Unwrap() error { return e.Err }
 
 var errTimeToFinish = fmt.Errorf("%w: the asking block has to finish", ErrTimeout)
 
 // Request sends msg to a block and waits for its answer, which comes by [Reply]. Ownership of msg passes as with
-// Send; it is not copied, but gets a reserved key. It may be called from any goroutine. The error, a *[RequestError],
+// Send; it is not copied, but gets a reserved key. bc is another block's handle, as Communicator returns it, and from any goroutine. The error, a *[RequestError],
 // comes as soon as it is clear that there will be no answer: nobody is asked, no OnMsg, a full mailbox, OnMsg failed with
 // this message, the block ended or was restarted. A block that simply doesn't answer is waited for until it ends, or
 // until ctx does; inside of OnMsg, ctx should have a limit, since nothing else is handled meanwhile.
@@ -76,14 +81,12 @@ func request(ctx context.Context, bc BlockCommunicator, msg Msg) (Msg, error) {
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
 	}
+	var asker, asked *wait.Peer[BlockDescriptor]
 	var timeUp <-chan struct{}
-	var w *wait.Wait[BlockDescriptor]
-	if from == nil {
-		w = wait.Request[BlockDescriptor](ctx, nil, nil)
-	} else {
-		timeUp = from.life.Load().flush.Done()
-		w = wait.Request(ctx, &from.peer, &to.peer)
+	if from != nil {
+		asker, asked, timeUp = &from.peer, &to.peer, from.life.Load().flush.Done()
 	}
+	w := wait.Request(ctx, asker, asked)
 	defer w.Leave()
 	msg[wait.Key] = w
 	if !w.Asking() || !bc.Send(msg) {
@@ -98,7 +101,10 @@ func ends(bc BlockCommunicator) (from, to *unit, err error) {
 	if h, ok := bc.(*communicator); ok {
 		from, to = h.from, h.to
 	} else if from = origin(bc); from != nil { // a decorated one
-		if to, ok = from.in.find(bc.Descriptor().Responsibility); !ok {
+		resp := bc.Descriptor().Responsibility
+		if resp == InitiatorResponsibility {
+			return nil, nil, ErrNoOnMsg
+		} else if to, ok = from.in.find(resp); !ok {
 			return nil, nil, nil
 		}
 	}
@@ -161,9 +167,6 @@ func Broadcast(bc BlockCommunicator, msg Msg, filter func(BlockDescriptor) bool)
 
 // origin returns the block that bc was handed to; nil without a process behind bc.
 func origin(bc BlockCommunicator) *unit {
-	if c, ok := bc.(*communicator); ok {
-		return c.from
-	}
 	if errs.IsNil(bc) {
 		return nil
 	}

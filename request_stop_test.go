@@ -95,7 +95,7 @@ func TestUnhandledRequestsFailWithTheirReceiver(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var bc sputnik.BlockCommunicator
 		f := takeOff(t, crew{idle("a", handle(&bc)), idle("b", sputnik.WithBlockFinishTimeout(4*time.Second),
-			sputnik.WithOnMsg(func(m sputnik.Msg) { time.Sleep(2 * time.Second); _ = sputnik.Reply(m, nil) }))})
+			sputnik.WithOnMsg(func(m sputnik.Msg) { time.Sleep(1600 * time.Millisecond); _ = sputnik.Reply(m, nil) }))})
 		var came []<-chan answer
 		for range 10 {
 			came = append(came, request(t.Context(), to(t, bc, "b"), sputnik.Msg{}))
@@ -243,8 +243,10 @@ func TestARequestPassedOnIsInTheHandsOfItsNewHolder(t *testing.T) {
 		to(t, bc, "c").Send(sputnik.Msg{})
 		synctest.Wait()
 	}
-	busy := []sputnik.BlockOption{sputnik.WithMailbox(1, sputnik.DropOldest), sputnik.WithOnMsg(func(sputnik.Msg) { time.Sleep(time.Minute) }),
-		sputnik.WithAttach(func(bc sputnik.BlockCommunicator) { bc.Send(sputnik.Msg{}) }), sputnik.WithBlockFinishTimeout(10 * time.Minute)}
+	busy := []sputnik.BlockOption{
+		sputnik.WithMailbox(1, sputnik.DropOldest), sputnik.WithOnMsg(func(sputnik.Msg) { time.Sleep(time.Minute) }),
+		sputnik.WithAttach(func(bc sputnik.BlockCommunicator) { bc.Send(sputnik.Msg{}) }), sputnik.WithBlockFinishTimeout(10 * time.Minute),
+	}
 	during(t, map[string]kind{
 		"the first one is removed":   {happen: remove("b")},
 		"the first one is restarted": {first: restarts, happen: wait},

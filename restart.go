@@ -84,11 +84,12 @@ func (u *unit) restart(l *life, failure error) bool {
 	switch {
 	case l.replaced:
 		return true
-	case u.shape.restart.When == RestartNever || isClosed(u.ending) || isClosed(u.in.stopping):
+	case u.shape.restart.When == RestartNever || worker.Closed(u.ending) || worker.Closed(u.in.stopping):
 		return false
 	}
 	l.replaced = true
 	u.book.State, u.book.Since = StateRestarting, time.Now()
+	u.in.setDown(u.desc, failure)
 	paused := u.box.Pause() // at once: the instance gets no further message
 	before, through := u.keeper, make(chan struct{})
 	u.keeper = through
@@ -108,9 +109,8 @@ func (u *unit) restart(l *life, failure error) bool {
 func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 	in, policy := u.in, u.shape.restart
 	most, window := cmp.Or(policy.Max, DefaultRestartMax), cmp.Or(policy.Window, DefaultRestartWindow)
-	in.setDown(u, failure)
 	if !u.takeDown(l, nil, failure, paused) {
-		u.stayDown(l, failure)
+		u.stayDown(failure)
 		u.stop(failure)
 		return
 	}
@@ -118,28 +118,27 @@ func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 		n, ok := u.storm.Count(failure, most, window)
 		if !ok {
 			failed := &RestartError{u.desc, n, window, u.storm.First}
-			u.stayDown(l, failed)
+			u.stayDown(failed)
 			u.stop(failed)
 			return
 		}
 		pause := backoff.Pause(n, cmp.Or(policy.Backoff, DefaultRestartBackoff), cmp.Or(policy.BackoffCap, DefaultRestartBackoffCap))
 		in.events.emit(BlockRestarting{now(), u.desc, failure, n, pause})
-		wanted := !worker.Wait(u.ending, time.Now().Add(pause), in.stopping) && !isClosed(in.stopping)
+		wanted := !worker.Wait(u.ending, time.Now().Add(pause), in.stopping) && !worker.Closed(in.stopping)
 		if !wanted && u.box.Stats().Depth == 0 {
-			u.stayDown(l, u.storm.First, failure)
+			u.stayDown(u.storm.First, failure)
 			return
 		}
 		next, err := u.renew()
 		if err == nil {
 			u.note(func(b *BlockStatus) { b.Restarts++ })
-			u.life.Store(next)
 			next.start()
 			next.open()
-			in.setDown(u, nil)
+			in.setDown(u.desc, nil)
 			return
 		}
 		if !wanted || u.status().State == StateAbandoned { // there must never be two
-			u.stayDown(l, u.storm.First, err)
+			u.stayDown(u.storm.First, err)
 			u.stop(u.storm.First)
 			return
 		}
@@ -148,8 +147,8 @@ func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 }
 
 // stayDown notes that there will be no other instance.
-func (u *unit) stayDown(l *life, failures ...error) {
-	l.down = true
+func (u *unit) stayDown(failures ...error) {
+	u.life.Load().down = true
 	u.failed(StateRestarting, failures[0])
 	for _, err := range slices.Compact(failures) {
 		u.fault(err)
@@ -171,7 +170,8 @@ func (u *unit) renew() (*life, error) {
 		return nil, u.notUp("factory", &SetupError{faults})
 	}
 	next := newLife(u, b)
-	err := in.bringUp(context.Background(), u.lost, &w, next)
+	u.life.Store(next)
+	err := in.bringUp(context.Background(), u.lost, &w, u)
 	if err != nil && next.initialised { // Attach failed
 		u.takeDown(next, &w, err, u.box.Pause())
 	}
@@ -185,7 +185,7 @@ func (u *unit) takeDown(l *life, w *worker.Worker, cause error, idle <-chan stru
 	stuck := l.end(w, cause, idle, began, share, u.lost, l.timeUp)
 	u.peer.Fail(l.number, ErrBlockEnded)
 	if len(stuck) > 0 {
-		u.abandon(u.abandoned(stuck, time.Since(began)))
+		u.fault(u.abandon(stuck, time.Since(began)))
 	}
 	return len(stuck) == 0
 }

@@ -181,7 +181,7 @@ func TestABlockAddedAtRunTimeIsRestartedToo(t *testing.T) {
 
 func TestABlockIsRemovedWhileItRestarts(t *testing.T) {
 	during(t, map[string]struct{ linger, backoff time.Duration }{
-		"in the old one's Run": {linger: 3 * time.Second}, "in the pause": {backoff: 365 * 24 * time.Hour},
+		"in the old one's Run": {linger: 3 * time.Second}, "in the pause": {backoff: time.Hour},
 	}, func(t *testing.T, k struct{ linger, backoff time.Duration }) {
 		var j journal
 		var bc sputnik.BlockCommunicator
@@ -199,7 +199,7 @@ func TestABlockIsRemovedWhileItRestarts(t *testing.T) {
 		_, ok := bc.Communicator("b")
 		assert.False(t, ok)
 		assert.True(t, f.sp.Status().Ready, f.sp.Status().Reason)
-		time.Sleep(2 * never)
+		time.Sleep(2 * time.Hour)
 		assert.Equal(t, []string{"made 1", "finished 1"}, j.all())
 		require.NoError(t, f.land())
 	})
@@ -233,5 +233,25 @@ func TestARemovalOfABlockThatCanNotRestartConcernsNobodyElse(t *testing.T) {
 		time.Sleep(time.Minute)
 		assert.True(t, f.sp.Status().Ready, f.sp.Status().Reason)
 		require.NoError(t, f.land())
+	})
+}
+
+func TestAFinisherOfTheHostIsRestartedToo(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var j journal
+		c := crew{logging(&j, "a")}
+		host := series("host", func(n int) []sputnik.BlockOption {
+			j.add("host %d", n)
+			opts := []sputnik.BlockOption{onFailure(sputnik.RestartPolicy{})}
+			if n == 1 {
+				opts = append(opts, failAfter(time.Minute, errBoom))
+			}
+			return opts
+		})
+		f := takeOff(t, c, spare(c, host), sputnik.WithFinisher(descriptor("host")))
+		time.Sleep(time.Hour)
+		assert.True(t, f.sp.Status().Ready, f.sp.Status().Reason)
+		require.NoError(t, f.land())
+		assert.Equal(t, []string{"host 1", "host 2"}, j.with("host"))
 	})
 }

@@ -32,6 +32,7 @@ func NewSputnik(opts ...SputnikOption) (*Sputnik, error) {
 	sp := &Sputnik{
 		cfg: &config{
 			finisher:       FinisherDescriptor(),
+			own:            1,
 			ctx:            context.Background(),
 			initTimeout:    DefaultInitTimeout,
 			finishTimeout:  DefaultFinishTimeout,
@@ -82,10 +83,7 @@ func (s Sputnik) Prepare() (launch Launch, shootDown ShootDown, err error) {
 
 // Fly is a whole flight in one call: NewSputnik, Prepare, launch.
 func Fly(opts ...SputnikOption) error {
-	sp, err := NewSputnik(opts...)
-	if err != nil {
-		return err
-	}
+	sp, _ := NewSputnik(opts...) // Prepare returns the error again
 	launch, _, err := sp.Prepare()
 	if err != nil {
 		return err

@@ -43,9 +43,9 @@ type Status struct {
 	// Reason says in one sentence why the process is not ready; empty when it is.
 	Reason string
 
-	Blocks     []BlockStatus    // in the order of initialisation
-	Connection ConnectionStatus // zero where there is no connector
-	down       downed
+	Blocks     []BlockStatus       // in the order of initialisation
+	Connection ConnectionStatus    // zero where there is no connector
+	down       BlockRestarting     // one that is in progress
 	WaitCycles [][]BlockDescriptor // that stand still, as the OnMsg of each waits for the next; see [WaitCycle]
 }
 
@@ -62,8 +62,8 @@ func (s Status) reason() string {
 		return "the blocks are being initialised"
 	case s.State != StateRunning:
 		return "not launched yet"
-	case s.down.unit != nil:
-		return fmt.Sprintf("block %s is being restarted: %v", s.down.unit.desc, s.down.why)
+	case s.down.Err != nil:
+		return fmt.Sprintf("block %s is being restarted: %v", s.down.Block, s.down.Err)
 	}
 	c := s.Connection
 	why := "no connection to the server"
@@ -111,10 +111,8 @@ func StatusOf(bc BlockCommunicator) (Status, bool) {
 
 // Status returns a snapshot of the process that this Sputnik was last prepared for.
 func (s Sputnik) Status() Status {
-	if s.flight != nil {
-		if in := s.flight.Load(); in != nil {
-			return in.status()
-		}
+	if s.flight == nil || s.flight.Load() == nil {
+		return Status{State: StateNew, Reason: "not prepared"}
 	}
-	return Status{State: StateNew, Reason: "not prepared"}
+	return s.flight.Load().status()
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/sputnik-go/sputnik/internal/mailbox"
 	"github.com/sputnik-go/sputnik/internal/stack"
 	"github.com/sputnik-go/sputnik/internal/wait"
+	"github.com/sputnik-go/sputnik/internal/watch"
+	"github.com/sputnik-go/sputnik/internal/worker"
 )
 
 // unit is one place in the process: a block's descriptor, its mailbox and its books. It outlives the block's
@@ -24,7 +26,9 @@ type unit struct {
 	life    atomic.Pointer[life]       // the current instance, or the last one
 	dropped atomic.Uint64              // by a full mailbox, not yet told to observers
 	peer    wait.Peer[BlockDescriptor] // in requests, and in Sends that wait
-	watched watched                    // of the watchdog only
+
+	watching sync.Mutex
+	watched  [2]watch.Call // what the watchdog knows of the connection callbacks, and of OnMsg
 
 	mu     sync.Mutex
 	book   BlockStatus // but for what is found elsewhere
@@ -75,18 +79,17 @@ func (u *unit) failed(of State, err error) {
 
 // fault adds to the block's part of the final error.
 func (u *unit) fault(err error) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.book.LastError = err
-	if _, again := err.(*BlockError); !again || len(u.faults) < maxFaults { //nolint:errorlint // what it is itself
-		u.faults = append(u.faults, err)
-	}
+	u.note(func(b *BlockStatus) {
+		b.LastError = err
+		if _, again := err.(*BlockError); !again || len(u.faults) < maxFaults { //nolint:errorlint // what it is itself
+			u.faults = append(u.faults, err)
+		}
+	})
 }
 
 // notUp says why the block did not come up.
 func (u *unit) notUp(callback string, err error) error {
-	n := len(u.in.blocks())
-	ie := &InitError{Block: u.desc, Callback: callback, Position: u.position, Of: max(n, u.position), Err: err}
+	ie := &InitError{u.desc, callback, u.position, max(len(u.in.blocks()), u.position), err}
 	u.failed(StateCreated, ie)
 	u.in.events.emit(BlockFailed{now(), u.desc, ie})
 	return ie
@@ -94,7 +97,7 @@ func (u *unit) notUp(callback string, err error) error {
 
 // stop stops the process for a failure of this block, unless the block is ending already: that may be a removal.
 func (u *unit) stop(cause error) {
-	if !isClosed(u.ending) {
+	if !worker.Closed(u.ending) {
 		u.in.stop(cause)
 	}
 }
@@ -104,10 +107,7 @@ func (u *unit) drop(m mailbox.Msg) {
 	if request := u.peer.Of(m); request != nil {
 		request.Fail(ErrMailboxFull)
 	}
-	if u.in.events.feed == nil {
-		return
-	}
-	if u.dropped.Add(1) == 1 && !u.in.events.emit(dropMark{now(), u}) {
+	if u.in.events.feed != nil && u.dropped.Add(1) == 1 && !u.in.events.emit(dropMark{now(), u}) {
 		u.dropped.Store(0)
 	}
 }

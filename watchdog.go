@@ -2,7 +2,6 @@ package sputnik
 
 import (
 	"cmp"
-	"sync"
 	"time"
 
 	"github.com/sputnik-go/sputnik/internal/watch"
@@ -20,19 +19,8 @@ func WithWatchdog(d time.Duration) SputnikOption {
 }
 
 // WithBlockWatchdog sets the limit of [WithWatchdog] for this block.
-func WithBlockWatchdog(limit time.Duration) BlockOption {
-	return func(b *Block) {
-		if limit <= 0 {
-			b.fault("WithBlockWatchdog: %v: must be positive", limit)
-		}
-		b.watchdog = limit
-	}
-}
-
-// watched is what the watchdog remembers of a block: of its connection callbacks, and of OnMsg.
-type watched struct {
-	sync.Mutex
-	calls [2]watch.Call
+func WithBlockWatchdog(d time.Duration) BlockOption {
+	return blockLimit("WithBlockWatchdog", d, func(b *Block) *time.Duration { return &b.watchdog })
 }
 
 // watch is the watchdog, on the goroutine of launch. It returns when the process stops.
@@ -50,8 +38,8 @@ func (in *initiator) watch() {
 
 // look looks at the block's callbacks once, and returns their limit.
 func (u *unit) look() time.Duration {
-	u.watched.Lock()
-	defer u.watched.Unlock()
+	u.watching.Lock()
+	defer u.watching.Unlock()
 	l := u.life.Load()
 	limit := cmp.Or(l.block.watchdog, u.in.cfg.watchdog)
 	news, calls, onMsg := "", 0, "OnMsg"
@@ -69,11 +57,11 @@ func (u *unit) look() time.Duration {
 
 // see notes one look at a callback, and tells when it stalls, and when it came back.
 func (u *unit) see(i int, callback string, mark int, limit time.Duration) {
-	turn, callback, took := u.watched.calls[i].See(callback, mark, limit)
+	turn, callback, took := u.watched[i].See(callback, mark, limit)
 	if turn == watch.None {
 		return
 	}
-	u.note(func(b *BlockStatus) { b.Stalled = cmp.Or(u.watched.calls[0].Stalled(), u.watched.calls[1].Stalled()) })
+	u.note(func(b *BlockStatus) { b.Stalled = cmp.Or(u.watched[0].Stalled(), u.watched[1].Stalled()) })
 	if turn == watch.Stalled {
 		u.in.events.emit(CallbackStalled{now(), u.desc, callback, took, u.stacks()})
 	} else {

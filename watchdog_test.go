@@ -92,7 +92,8 @@ func TestTheWatchdogsLimits(t *testing.T) {
 		"process": {sp: []sputnik.SputnikOption{sputnik.WithWatchdog(time.Minute)}, limit: time.Minute},
 		"block, longer": {
 			[]sputnik.BlockOption{sputnik.WithBlockWatchdog(10 * time.Minute)},
-			[]sputnik.SputnikOption{sputnik.WithWatchdog(time.Second)}, 10 * time.Minute,
+			[]sputnik.SputnikOption{sputnik.WithWatchdog(time.Second)},
+			10 * time.Minute,
 		},
 		"block, shorter": {[]sputnik.BlockOption{sputnik.WithBlockWatchdog(10 * time.Millisecond)}, nil, 10 * time.Millisecond},
 	}, func(t *testing.T, k kind) {

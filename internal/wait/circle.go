@@ -115,11 +115,11 @@ func (p *Peer[N]) WaitsFor() (name N, waits bool) {
 	return name, false
 }
 
-// Circle returns those that stand still for each other, if p is one of them, and the first; else nil.
-func (p *Peer[N]) Circle() []N {
+// Circles returns those that stand still for each other, if p is the first of them: one circle, or none.
+func (p *Peer[N]) Circles() [][]N {
 	if k := p.servingWait(); k != nil {
 		if on := k.circle(); on != nil && on[0] == k {
-			return names(on)
+			return [][]N{names(on)}
 		}
 	}
 	return nil

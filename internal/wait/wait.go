@@ -138,8 +138,11 @@ func (w *Wait[N]) Leave() {
 	}
 }
 
-// Hand notes who has the message now.
+// Hand notes who has the message now. A nil Wait is no request.
 func (w *Wait[N]) Hand(to *Peer[N]) {
+	if w == nil {
+		return
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.holder == to || w.holder == nil && !w.Asking() {

@@ -16,6 +16,13 @@ func (w *Worker) Run(step func()) {
 	w.steps <- step
 }
 
+// Start hands over a step that tells its outcome, once; the returned channel has room for it.
+func (w *Worker) Start(step func(done func(error))) <-chan error {
+	outcome := make(chan error, 1)
+	w.Run(func() { step(func(err error) { outcome <- err }) })
+	return outcome
+}
+
 // GiveUp lets the goroutine end as soon as its step returns, if ever.
 func (w *Worker) GiveUp() {
 	if w.steps != nil {
@@ -72,7 +79,7 @@ func (p Patience) Await(done <-chan error) (outcome error, came bool) { //nolint
 
 // Wait returns false when the time was up, or cut was closed, before done.
 func Wait(done <-chan struct{}, until time.Time, cut <-chan struct{}) bool {
-	if isClosed(done) {
+	if Closed(done) {
 		return true
 	}
 	timer := time.NewTimer(time.Until(until))
@@ -83,7 +90,7 @@ func Wait(done <-chan struct{}, until time.Time, cut <-chan struct{}) bool {
 	case <-timer.C:
 	case <-cut:
 	}
-	return isClosed(done)
+	return Closed(done)
 }
 
 // Callback is one in progress; Done is closed when it has returned.
@@ -102,11 +109,20 @@ func Stuck(callbacks []Callback, until time.Time, cut <-chan struct{}) (stuck []
 	return stuck
 }
 
-func isClosed(ch <-chan struct{}) bool {
+// Closed tells whether a channel is closed, or has something to receive, which is then gone.
+func Closed(ch <-chan struct{}) bool {
 	select {
 	case <-ch:
 		return true
 	default:
 		return false
+	}
+}
+
+// Nudge wakes whoever receives from a channel of one slot.
+func Nudge(ch chan<- struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
 	}
 }

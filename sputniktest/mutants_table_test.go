@@ -1,0 +1,200 @@
+package sputniktest_test
+
+var mutants = []mutant{
+	// Initialisation and order.
+	{
+		"the next Init runs although one has failed", "initiator.go",
+		"if err != nil {\n\t\t\t\treturn l.unit.notUp(step.callback, err)", "if err != nil && step.callback != \"Init\" {\n\t\t\t\treturn l.unit.notUp(step.callback, err)",
+	},
+	{
+		"forget a rollback", "landing.go",
+		"if w != nil && u.status().State != StateInitialised {", "if w != nil && (u.status().State != StateInitialised || u.position == 3) {",
+	},
+	{
+		"Finish of the block whose Init failed", "landing.go",
+		"if w != nil && u.status().State != StateInitialised {", "if w != nil && u.status().State == StateCreated {",
+	},
+	{
+		"finish in list order", "landing.go",
+		"for _, u := range slices.Backward(in.blocks()) {\n\t\tin.finish(u, w, nil)", "for _, u := range in.blocks() {\n\t\tin.finish(u, w, nil)",
+	},
+	{
+		"Finish before the mailbox is empty", "landing.go",
+		"if !worker.Wait(drained, began.Add(share/4*3), in.hurried) {", "if share < 0 {",
+	},
+	{
+		"Run is not awaited", "life.go",
+		"if w == nil {\n\t\tcallbacks = append(callbacks, worker.Callback{Name: \"Run\"", "if false {\n\t\tcallbacks = append(callbacks, worker.Callback{Name: \"Run\"",
+	},
+	{
+		"the mailbox opens before the launch", "initiator.go",
+		"in.enter(StatePrepared)", "for _, u := range in.units {\n\t\tu.box.Open()\n\t}\n\tin.enter(StatePrepared)",
+	},
+	// Stop.
+	{
+		"the last cause wins", "initiator.go",
+		"if in.book.Cause != nil {\n\t\treturn\n\t}", "if in.book.Cause != nil {\n\t\tin.book.Cause = cause\n\t\treturn\n\t}",
+	},
+	{
+		"skip the second signal", "finisher.go",
+		"f.in.cut(ErrForced)", "_ = f",
+	},
+	{
+		"a second signal is not called forced", "finisher.go",
+		"f.in.cut(ErrForced)", "f.in.hurry()",
+	},
+	{
+		"a second signal right after the first counts", "internal/signals/signals.go",
+		"time.Since(came) >= sameDelivery", "time.Since(came) >= sameDelivery/2",
+	},
+	{
+		"a block may take more than its share", "landing.go",
+		"share := left / 2", "share := in.cfg.finishTimeout",
+	},
+	{
+		"an abandoned block is not in the error", "landing.go",
+		"u.fault(err)\n\tu.leave(err)", "u.leave(err)",
+	},
+	{
+		"the failure of Finish is not recorded", "life.go",
+		"l.fail(\"Finish\", err)", "_ = err",
+	},
+	{
+		"readiness outlives the stop", "initiator.go",
+		"s.Ready = s.Cause == nil && s.State", "s.Ready = s.State",
+	},
+	// Messages.
+	{
+		"drop one accepted message", "internal/mailbox/mailbox.go",
+		"b.chain.Push(m)\n", "if b.accepted != 5 {\n\t\tb.chain.Push(m)\n\t}\n",
+	},
+	{
+		"the newest message first", "internal/mailbox/mailbox.go",
+		"b.batch, b.chain = b.chain, b.batch", "b.batch, b.chain = b.chain, b.batch\n\t\tif n := b.batch.Len(); n > 2 {\n\t\t\tb.batch.Push(b.batch.Pop())\n\t\t}",
+	},
+	{
+		"a message that panicked comes again", "life.go",
+		"m, inMsg = nil, true", "inMsg = true",
+	},
+	{
+		"messages left behind are not reported", "landing.go",
+		"u.fault(&UnhandledError{u.desc, left})", "_ = left",
+	},
+	{
+		"a sender that waits is told no, and its message handled", "internal/mailbox/mailbox.go",
+		"b.push(w.msg)\n\tw.taken <- true", "b.push(w.msg)\n\tw.taken <- len(b.waiters) == 0",
+	},
+	{
+		"a sender that waits is not counted at the finish", "internal/mailbox/mailbox.go",
+		"for _, w := range b.waiters {\n\t\tb.rejected++\n", "for _, w := range b.waiters {\n",
+	},
+	{
+		"a full mailbox takes one more for good", "internal/mailbox/mailbox.go",
+		"case b.overflow == Reject:\n\t\tb.rejected++\n\t\tb.mu.Unlock()\n\t\treturn false, nil", "case b.overflow == Reject:\n\t\tb.mu.Unlock()\n\t\treturn true, nil",
+	},
+	// Connection.
+	{
+		"notify after finish", "internal/link/link.go",
+		"l.closed = true\n", "",
+	},
+	{
+		"reuse a connection epoch", "internal/link/link.go",
+		"l.want, l.conn = number, conn", "if l.want = number; l.conn == nil {\n\t\tl.conn = conn\n\t}",
+	},
+	{
+		"no disconnect between two connections", "internal/link/link.go",
+		"if l.told != 0 {", "if l.told != 0 && l.want == 0 {",
+	},
+	{
+		"serial callbacks overlap", "life.go",
+		"if l.block.serial {", "if l.block == nil {",
+	},
+	{
+		"news in the wrong order", "internal/link/round.go",
+		"if number == 0 {", "if number > 0 {",
+	},
+	{
+		"a broken connection is not disconnected", "internal/uplink/uplink.go",
+		"if err := d.disconnect(ctx); err != nil {", "if err := error(nil); err != nil {",
+	},
+	{
+		"two calls of the plug-in at a time", "internal/uplink/uplink.go",
+		"if d.pending != nil && d.hung == nil {", "if d.pending = nil; d.pending != nil && d.hung == nil {",
+	},
+	{
+		"the connector finishes first", "landing.go",
+		"for _, u := range slices.Backward(in.blocks()) {\n\t\tin.finish(u, w, nil)", "if in.connector != nil {\n\t\tin.connector.unit.life.Load().cancel(cause)\n\t}\n\tfor _, u := range slices.Backward(in.blocks()) {\n\t\tin.finish(u, w, nil)",
+	},
+	// Requests and broadcasts.
+	{
+		"a request is not failed when its peer ends", "landing.go",
+		"u.peer.Fail(0, ErrBlockEnded)", "_ = ErrBlockEnded",
+	},
+	{
+		"a request is not failed when the instance that has it ends", "restart.go",
+		"u.peer.Fail(l.number, ErrBlockEnded)", "_ = ErrBlockEnded",
+	},
+	{
+		"a request can be answered twice", "internal/wait/wait.go",
+		"if w.state.CompareAndSwap(asking, state) {", "if w.state.CompareAndSwap(asking, state) || state == replied && w.state.Load() == replied && len(w.done) == 0 {",
+	},
+	{
+		"a request whose OnMsg panics is not failed", "life.go",
+		"request.Fail(&BlockError{l.unit.desc, \"OnMsg\", err})", "_ = request",
+	},
+	{
+		"all receivers of a broadcast share one map", "request.go",
+		"Send(maps.Clone(msg))", "Send(maps.Clone(msg)) && len(maps.Clone(msg)) < 0 || (&communicator{from, to}).Send(msg)",
+	},
+	{
+		"a circle that is none", "internal/wait/circle.go",
+		"if k.where.Load() == serving {", "if k.where.Load() != unknown {",
+	},
+	// Blocks at run time.
+	{
+		"an added block is not told of the connection", "life.go",
+		"l.link.Open(in.number, in.conn)", "l.link.Open(0, nil)",
+	},
+	{
+		"an added block finishes last", "change.go",
+		"in.units = append(in.units, u)", "in.units = slices.Insert(slices.Clone(in.units), in.cfg.infrastructure(), u)",
+	},
+	{
+		"a removed block's mailbox is not emptied", "landing.go",
+		"if !worker.Wait(drained, began.Add(share/4*3), in.hurried) {", "if _, removed := why.(*RemoveRequestError); removed || !worker.Wait(drained, began.Add(share/4*3), in.hurried) {",
+	},
+	{
+		"a removed block stays in the list", "change.go",
+		"return other == u })", "return other == nil })",
+	},
+	{
+		"a block that could not be added gets no Finish", "change.go",
+		"in.finish(u, &w, failed)", "_ = failed",
+	},
+	// Restarts.
+	{
+		"a restart loses the queued messages", "internal/mailbox/mailbox.go",
+		"b.opened, b.paused = false, make(chan struct{})", "b.opened, b.paused, b.chain = false, make(chan struct{}), fifo.Queue[Msg]{}",
+	},
+	{
+		"two instances at once", "restart.go",
+		"stuck := l.end(w, cause, idle, began, share, u.lost, l.timeUp)", "go l.end(w, cause, idle, began, share, u.lost, l.timeUp)\n\tvar stuck []string",
+	},
+	{
+		"a storm never ends", "internal/backoff/storm.go",
+		"if len(s.at) >= most {", "if len(s.at) >= most+3 {",
+	},
+	{
+		"a restart although the process stops", "restart.go",
+		"isClosed(u.ending) || isClosed(u.in.stopping)", "isClosed(u.ending)",
+	},
+	{
+		"a failure that stays uncured is not in the error", "restart.go",
+		"for _, err := range slices.Compact(failures) {\n\t\tu.fault(err)\n\t}", "_ = slices.Compact(failures)",
+	},
+	// Watchdog.
+	{
+		"the watchdog sleeps", "internal/watch/watch.go",
+		"took >= limit", "took >= 3*limit",
+	},
+}

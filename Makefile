@@ -13,7 +13,7 @@ BUDGET := 2500
 
 .PHONY: help
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "%-12s%s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "%-12s%s\n", $$1, $$2 }'
 
 .PHONY: build
 build: ## compile every module of the workspace
@@ -70,7 +70,15 @@ budget: ## count the root package's lines of code
 	@find . -maxdepth 1 -name '*.go' ! -name '*_test.go' | sort | xargs awk -v budget=$(BUDGET) -f tools/codelines.awk
 
 .PHONY: bench
-bench: ## ten rounds of the root's benchmarks; compare the figures of one run only
+bench: ## sputnik beside its peers, 20 minutes; writes bench/RESULTS.md
+	cd bench && GOWORK=off go run .
+
+.PHONY: bench-quick
+bench-quick: ## the same in two minutes, printed only
+	cd bench && GOWORK=off go run . -quick
+
+.PHONY: bench-go
+bench-go: ## ten rounds of the root's benchmarks; compare the figures of one run only
 	for i in 1 2 3 4 5 6 7 8 9 10; do go test -run '^$$' -bench . . | grep ^Benchmark; done
 
 .PHONY: cover

@@ -16,7 +16,7 @@ func table(b *strings.Builder, head []string, rows [][]string) {
 	for _, r := range rows {
 		line(r)
 	}
-	fmt.Fprintln(w)
+	fmt.Fprintln(b)
 }
 
 // report writes all tables.

@@ -2,9 +2,10 @@
 package main
 
 import (
+	"slices"
+
 	"github.com/sputnik-go/sputnik/bench/workload"
 	"github.com/sputnik-go/sputnik/internal/mailbox"
-	"slices"
 )
 
 type peer struct{ boxes []*mailbox.Box }

@@ -90,6 +90,7 @@ func (d dice) block() blockPlan {
 			Backoff: 1, BackoffCap: 1, // no room for jitter, which is no part of the seed
 			Window: d.between(100*time.Millisecond, 10*time.Second),
 		}
+		b.quick = false // an instance that is made for the last messages may end at the instant of its beginning
 	}
 	if d.wild && d.one(5) {
 		b.limit = d.between(50*time.Millisecond, 8*time.Second)

@@ -195,7 +195,7 @@ func (d dice) storm() {
 		d.add(item{slot: slot, call: callMsg, do: doPanic, nth: d.IntN(8), after: d.between(0, 100*time.Millisecond)})
 		d.add(item{slot: d.slot(), to: slot, call: callStep, do: doSend, after: d.between(0, d.p.life), count: 4 + d.IntN(8)})
 	}
-	if d.one(4) {
+	if d.one(4) && !d.p.blocks[slot].linked { // a new instance that ends at once hears of the connection or not
 		d.add(item{slot: slot, call: pick(d, callFinish, callInit), nth: d.IntN(2), do: pick(d, doSignal, doShootDown, doCancel)})
 	}
 }

@@ -79,7 +79,7 @@ func (in *initiator) add(halt context.Context, d BlockDescriptor) error {
 		other = u.position
 	}
 	faults := in.cfg.vet(d, position, other)
-	b, wrong := in.create(&w, d, position, worker.Patience{Limit: in.cfg.initTimeout, Abort: in.hurried})
+	b, wrong := in.create(&w, d, position, in.patience(halt, in.hurried))
 	if faults = append(faults, wrong...); len(faults) > 0 {
 		return &SetupError{faults}
 	}

@@ -135,13 +135,14 @@ type FlightError struct {
 }
 
 func (e *FlightError) Error() string {
-	text := fmt.Sprintf("stopped by: %v%s", e.Cause, indented(e.Faults))
+	var b strings.Builder
+	fmt.Fprintf(&b, "stopped by: %v%s", e.Cause, indented(e.Faults))
 	for _, err := range e.Unwrap() {
 		if s := stacksIn(err); s != "" {
-			text += fmt.Sprintf("\n\n%v\n%s", err, s)
+			fmt.Fprintf(&b, "\n\n%v\n%s", err, s)
 		}
 	}
-	return text
+	return b.String()
 }
 
 func indented(faults []error) string {

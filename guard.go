@@ -20,8 +20,7 @@ func guard(fn func() error, done func(error)) {
 		}
 		done(err)
 	}()
-	err = fn()
-	if err != nil && errs.IsNil(err) {
+	if err = fn(); err != nil && errs.IsNil(err) {
 		err = fmt.Errorf("a nil %T was returned as an error: return a plain nil", err)
 	}
 }

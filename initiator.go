@@ -18,10 +18,8 @@ import (
 // InitiatorResponsibility finds the initiator by [BlockCommunicator]'s Communicator; it takes [FinishMsg].
 const InitiatorResponsibility = "initiator"
 
-const (
-	// interruptGrace is how long an Init may go on after a stop: it can't be told, and may be about to return.
-	interruptGrace = 5 * time.Second
-)
+// interruptGrace is how long an Init may go on after a stop: it can't be told, and may be about to return.
+const interruptGrace = 5 * time.Second
 
 // initiator is one flight: it creates and initialises all blocks in order, launches them, takes the
 // control messages, and finishes them in reverse.
@@ -77,7 +75,7 @@ func newInitiator(cfg *config) (*initiator, error) {
 	in.id = fmt.Sprintf("%p", in)
 	faults := append([]error(nil), cfg.faults...)
 	for i, d := range cfg.descriptors() {
-		b, wrong := in.create(&in.worker, d, i+1, worker.Patience{Limit: cfg.initTimeout})
+		b, wrong := in.create(&in.worker, d, i+1, in.patience(in.base, nil))
 		faults = append(faults, wrong...)
 		if len(faults) > 0 {
 			continue
@@ -91,6 +89,13 @@ func newInitiator(cfg *config) (*initiator, error) {
 		return nil, &SetupError{Faults: faults}
 	}
 	return in, nil
+}
+
+// patience is what there is with a block that comes up: little after the end of halt, none after abort.
+func (in *initiator) patience(halt context.Context, abort <-chan struct{}) worker.Patience {
+	return worker.Patience{
+		Limit: in.cfg.initTimeout, Grace: min(interruptGrace, in.cfg.finishTimeout/4), Interrupt: halt.Done(), Abort: abort,
+	}
 }
 
 // create makes a block by its factory, or tells what is wrong with it.
@@ -132,11 +137,9 @@ func (in *initiator) blocks() []*unit {
 }
 
 func (in *initiator) find(resp string) (*unit, bool) {
-	u, ok := in.byResp.Load(resp)
-	if !ok {
-		return nil, false
-	}
-	return u.(*unit), true //nolint:forcetypeassert // nothing else is stored
+	found, _ := in.byResp.Load(resp)
+	u, ok := found.(*unit)
+	return u, ok
 }
 
 // prepare initialises and attaches all blocks, or rolls back (G1, G2).
@@ -163,7 +166,7 @@ func (in *initiator) prepare() error {
 // bringUp initialises blocks in order, then attaches them. A stop meanwhile, which is the end of halt, is an error even if the
 // callback in progress succeeds; one that overruns its limit, or a stop by too much, or abort, is left behind with its goroutine.
 func (in *initiator) bringUp(halt context.Context, abort <-chan struct{}, w *worker.Worker, units ...*unit) error {
-	p := worker.Patience{Limit: in.cfg.initTimeout, Grace: interruptGrace, Interrupt: halt.Done(), Abort: abort}
+	p := in.patience(halt, abort)
 	for _, callback := range []string{callbackInit, callbackAttach} {
 		for _, u := range units {
 			l := u.life.Load()

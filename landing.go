@@ -38,7 +38,7 @@ func (in *initiator) land(w *worker.Worker, failure error) {
 		worker.Wait(in.hurried, began.Add(in.cfg.finishDelay), nil)
 	}
 	// Whoever is adding or removing a block is waited for; the token stays here.
-	if !worker.Wait(in.gate, began.Add(in.cfg.finishTimeout/2), in.hurried) {
+	if !worker.Wait(in.gate, began.Add(in.cfg.finishTimeout), in.hurried) {
 		in.hurry()
 		<-in.gate
 	}

@@ -195,7 +195,7 @@ func (l *life) consume(m mailbox.Msg) {
 					l.block.onMsg(msg)
 					inMsg = false
 					if request != nil {
-						request.Passed()
+						request.Passed(peer)
 					}
 					box.Handled()
 				} else if msg != nil {

@@ -83,7 +83,7 @@ func request(ctx context.Context, bc BlockCommunicator, msg Msg) (Msg, error) {
 	}
 	var asker, asked *wait.Peer[BlockDescriptor]
 	var timeUp <-chan struct{}
-	if from != nil {
+	if to != nil {
 		asker, asked, timeUp = &from.peer, &to.peer, from.life.Load().flush.Done()
 	}
 	w := wait.Request(ctx, asker, asked)
@@ -98,25 +98,19 @@ func request(ctx context.Context, bc BlockCommunicator, msg Msg) (Msg, error) {
 
 // ends finds out who asks whom. On a mock nobody knows.
 func ends(bc BlockCommunicator) (from, to *unit, err error) {
+	resp := bc.Descriptor().Responsibility
 	if h, ok := bc.(*communicator); ok {
 		from, to = h.from, h.to
 	} else if from = origin(bc); from != nil { // a decorated one
-		resp := bc.Descriptor().Responsibility
-		if resp == InitiatorResponsibility {
-			return nil, nil, ErrNoOnMsg
-		} else if to, ok = from.in.find(resp); !ok {
-			return nil, nil, nil
-		}
+		to, _ = from.in.find(resp)
 	}
 	switch {
-	case from == nil:
-		return nil, nil, nil
-	case from == to:
-		return nil, nil, ErrSelf
-	case !to.receives:
-		return nil, nil, ErrNoOnMsg
+	case from != nil && resp == InitiatorResponsibility, to != nil && !to.receives:
+		err = ErrNoOnMsg
+	case to != nil && from == to:
+		err = ErrSelf
 	}
-	return from, to, nil
+	return from, to, err
 }
 
 // refusal says why Send was false.
@@ -126,12 +120,15 @@ func refusal(ctx context.Context, from, to *unit) error {
 		return context.Cause(ctx)
 	case from == nil:
 		return ErrRefused
-	case to.box.Closed():
+	case to == nil, to.box.Closed():
 		return ErrBlockEnded
 	case from.life.Load().flush.Err() != nil:
 		return errTimeToFinish
 	}
-	return ErrMailboxFull
+	if to.shape.overflow == Reject {
+		return ErrMailboxFull
+	}
+	return ErrBlockEnded // by a handle on a block of that name that is gone
 }
 
 // Reply answers a message that came by [Request]. Ownership of answer, which may be nil, passes to the asker. The block that

@@ -125,7 +125,7 @@ func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 		pause := backoff.Pause(n, cmp.Or(policy.Backoff, DefaultRestartBackoff), cmp.Or(policy.BackoffCap, DefaultRestartBackoffCap))
 		in.events.emit(BlockRestarting{now(), u.desc, failure, n, pause})
 		wanted := !worker.Wait(u.ending, time.Now().Add(pause), in.stopping) && !worker.Closed(in.stopping)
-		if !wanted && u.box.Stats().Depth == 0 {
+		if !wanted && (u.box.Stats().Depth == 0 || worker.Closed(u.lost)) {
 			u.stayDown(u.storm.First, failure)
 			return
 		}
@@ -162,7 +162,7 @@ func (u *unit) renew() (*life, error) {
 	in := u.in
 	var w worker.Worker
 	defer w.GiveUp()
-	b, faults := in.create(&w, u.desc, u.position, worker.Patience{Limit: in.cfg.initTimeout, Abort: u.lost})
+	b, faults := in.create(&w, u.desc, u.position, in.patience(context.Background(), u.lost))
 	if len(faults) == 0 && (b.shape != u.shape || (b.onMsg != nil) != u.receives) {
 		faults = []error{fmt.Errorf("block %d (%s): the factory returned a block with other options than before", u.position, u.desc)}
 	}

@@ -32,13 +32,13 @@ func (w *Wait[N]) inquire() {
 	var edges []*Wait[N]
 	var visit func(p *Peer[N])
 	visit = func(p *Peer[N]) {
-		if reached[p] {
+		if p == nil || reached[p] {
 			return
 		}
 		reached[p] = true
 		for _, k := range p.waits.only((*Wait[N]).lasts) {
 			edges = append(edges, k)
-			visit(k.To)
+			visit(k.has())
 		}
 	}
 	visit(w.To)
@@ -59,8 +59,16 @@ func (w *Wait[N]) locate() {
 		return
 	}
 	w.where.Store(serving)
-	if on := w.circle(); on != nil && on[0].told.CompareAndSwap(false, true) {
-		w.From.OnCircle(names(on))
+	on := w.circle()
+	for on != nil {
+		told := on[0].told.Load()
+		if told != nil && slices.Equal(*told, on) {
+			return
+		}
+		if on[0].told.CompareAndSwap(told, &on) {
+			w.From.OnCircle(names(on))
+			return
+		}
 	}
 }
 
@@ -81,7 +89,7 @@ func (w *Wait[N]) circle() []*Wait[N] {
 }
 
 func (w *Wait[N]) follow() (on []*Wait[N]) {
-	for k := w; ; k = k.To.servingWait() {
+	for k := w; ; k = k.has().servingWait() {
 		switch {
 		case k == nil || !k.lasts():
 			return nil
@@ -96,6 +104,9 @@ func (w *Wait[N]) follow() (on []*Wait[N]) {
 
 // servingWait returns what the goroutine that serves p is known to wait for.
 func (p *Peer[N]) servingWait() *Wait[N] {
+	if p == nil {
+		return nil
+	}
 	for _, k := range p.waits.only((*Wait[N]).lasts) {
 		if k.where.Load() == serving {
 			return k
@@ -118,7 +129,7 @@ func (p *Peer[N]) WaitsFor() (name N, waits bool) {
 // Circles returns those that stand still for each other, if p is the first of them: one circle, or none.
 func (p *Peer[N]) Circles() [][]N {
 	if k := p.servingWait(); k != nil {
-		if on := k.circle(); on != nil && on[0] == k {
+		if on := k.circle(); len(on) > 0 && on[0] == k {
 			return [][]N{names(on)}
 		}
 	}

@@ -42,8 +42,9 @@ type Wait[N any] struct {
 	taker    atomic.Int64    // that its message was given to, from 1
 	passed   atomic.Bool     // served, so somebody else is to answer
 	where    atomic.Uint32   // unknown, ...
-	told     atomic.Bool     // the circle that it closes is told
 	at       [2]int          // in the lists
+
+	told atomic.Pointer[[]*Wait[N]] // the circle that was told last, where this is the first of it
 
 	mu     sync.Mutex
 	holder *Peer[N] // who has the message: the one that was asked, or another it was sent on to; nil: over
@@ -65,7 +66,7 @@ const (
 func Request[N any](ctx context.Context, from, to *Peer[N]) *Wait[N] {
 	w := &Wait[N]{From: from, To: to, ctx: ctx, done: make(chan outcome, 2)}
 	if from != nil {
-		from.waits.add(w, waitsSide)
+		_ = from.waits.add(w, waitsSide) // that list is never over
 		w.Hand(to)
 	}
 	return w
@@ -106,8 +107,23 @@ func (w *Wait[N]) settle(state uint32, msg mailbox.Msg, err error) error {
 // Taken notes that the message is being served by the taker with this number, so that its end ends the request as well.
 func (w *Wait[N]) Taken(taker int) { w.taker.Store(int64(taker)) }
 
-// Passed notes that the message was served, and that the answer comes from elsewhere.
-func (w *Wait[N]) Passed() { w.passed.Store(true) }
+// Passed notes that p has served the message without an answer, which comes from elsewhere; unless it was sent on to another, who
+// has yet to serve it.
+func (w *Wait[N]) Passed(p *Peer[N]) {
+	if w.has() == p {
+		w.passed.Store(true)
+	}
+}
+
+// has returns who has the message, or the room; nil when it is over.
+func (w *Wait[N]) has() *Peer[N] {
+	if w.held != nil {
+		return w.To
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.holder
+}
 
 // Answer waits for the outcome. The end of timeUp is a failure, too.
 func (w *Wait[N]) Answer(timeUp <-chan struct{}, late error) (mailbox.Msg, error) {
@@ -179,7 +195,7 @@ func (p *Peer[N]) Fail(taker int, err error) {
 // Room waits for room in a mailbox, until quit is closed at the latest.
 func Room[N any](from, to *Peer[N], box *mailbox.Box, held *mailbox.Waiter, quit <-chan struct{}) (accepted bool) {
 	w := &Wait[N]{From: from, To: to, held: held}
-	from.waits.add(w, waitsSide)
+	_ = from.waits.add(w, waitsSide)
 	defer from.waits.remove(w, waitsSide)
 	w.inquire()
 	w.locate()

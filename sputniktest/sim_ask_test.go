@@ -98,7 +98,7 @@ func (b *simBlock) answer(s *stage, q *ask, msg sputnik.Msg) {
 			return
 		}
 		m := b.w.o.forward(s.a, q.item.then, msg)
-		waited := b.w.o.waits(s, q.item.then, nil)
+		waited := b.w.o.waits(s, q.item.then, q)
 		ok = bc.Send(msg)
 		waited()
 		b.w.o.sent(m, ok)

@@ -13,6 +13,7 @@ import (
 type waiting struct {
 	slot, to   int
 	ask        *ask // nil: a Send
+	forward    bool // ask is being sent on
 	begin, end time.Duration
 }
 
@@ -26,7 +27,7 @@ func (o *oracle) waits(s *stage, to int, q *ask) func() {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	w := &waiting{slot: s.slot, to: to, ask: q, begin: o.w.now(), end: -1}
+	w := &waiting{slot: s.slot, to: to, ask: q, begin: o.w.now(), end: -1, forward: q != nil && len(q.holders) > 0}
 	o.waiting = append(o.waiting, w)
 	return func() {
 		o.mu.Lock()
@@ -42,7 +43,7 @@ func (o *oracle) until(w *waiting) time.Duration {
 	if end < 0 {
 		end = 1 << 62
 	}
-	if w.ask != nil && len(w.ask.holders) > 0 {
+	if w.ask != nil && !w.forward && len(w.ask.holders) > 0 {
 		for _, s := range o.books[w.ask.holders[0]].past {
 			if s.call == callMsg && s.end >= 0 && s.begin <= w.ask.takenAt && s.end >= w.ask.takenAt {
 				end = min(end, s.end)
@@ -76,6 +77,9 @@ func (o *oracle) checkUnseenCycles() {
 				last = o.waiting[i]
 				on = append(on, last)
 			}
+		}
+		if toleratedForwardCircle && slices.ContainsFunc(on, func(w *waiting) bool { return w.forward }) {
+			continue
 		}
 		if closed := len(on) > 2 && on[len(on)-1] == first; !closed || o.until(first) == at || o.stopping() && o.stops[0].at <= at {
 			continue

@@ -192,6 +192,9 @@ func (d dice) storm() {
 	what := pick(d, doPanic, doError, doGoexit, doReturn)
 	d.add(item{slot: slot, call: callRun, do: what, nth: d.IntN(3) - 1, after: d.between(0, time.Second)})
 	if d.one(2) {
+		d.add(item{slot: d.slot(), to: slot, then: slot, call: callStep, do: doRequest, count: 1, reply: replyNever, after: d.between(0, time.Second), gap: d.between(time.Second, 6*time.Second)})
+	}
+	if d.one(2) {
 		d.add(item{slot: slot, call: callMsg, do: doPanic, nth: d.IntN(8), after: d.between(0, 100*time.Millisecond)})
 		d.add(item{slot: d.slot(), to: slot, call: callStep, do: doSend, after: d.between(0, d.p.life), count: 4 + d.IntN(8)})
 	}

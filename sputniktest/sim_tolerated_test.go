@@ -4,6 +4,4 @@ package sputniktest_test
 const (
 	// A circle that closes again through a wait that was part of one before isn't told.
 	toleratedSecondCircle = true
-	// A circle that a request closes that is being sent on to a full mailbox isn't told.
-	toleratedForwardCircle = true
 )

@@ -92,8 +92,7 @@ func (o *oracle) checkUnseenCycles() {
 		}
 		if !slices.ContainsFunc(o.events, func(e sputnik.Event) bool {
 			_, ok := e.(sputnik.WaitCycle)
-			told := e.When().Sub(o.w.start)
-			return ok && (told == at || toleratedSecondCircle && told < at)
+			return ok && e.When().Sub(o.w.start) == at
 		}) {
 			o.offend("cycle", "%d blocks wait in a circle that %s closes at %v, and nobody says so", len(on)-1, resp(first.slot), at)
 		}

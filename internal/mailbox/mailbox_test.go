@@ -273,3 +273,29 @@ func TestAPauseLosesNothing(t *testing.T) {
 		<-b.Close()
 	})
 }
+
+// A pause that comes just before the consumer parks stops it as well.
+func TestAPauseMeetsAConsumerAboutToPark(t *testing.T) {
+	synctest.Test(t, func(*testing.T) {
+		var b Box
+		b.Init(0, 0, func(msg Msg) {
+			for more := true; more; msg, more = b.Next() {
+				if msg != nil {
+					b.Handled()
+				}
+			}
+		}, nil)
+		b.Open()
+		for n := range 20_000 {
+			send(&b, Msg{}, nil)
+			for b.handled.Load() == uint64(n) { // then it is in Next
+			}
+			for range n % 50 { // at every moment of it
+				_ = b.Off()
+			}
+			<-b.Pause() // else the bubble finds that all are stuck
+			b.Open()
+		}
+		<-b.Close()
+	})
+}

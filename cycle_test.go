@@ -186,10 +186,11 @@ func TestWhatIsNoWaitCycle(t *testing.T) {
 					_ = sputnik.Reply(m, nil)
 				}), sputnik.WithAttach(func(bc sputnik.BlockCommunicator) { *a = bc; bc.Send(sputnik.Msg{"go": 1}) })),
 				idle("b", handle(b), sputnik.WithOnMsg(func(m sputnik.Msg) {
-					if m["then"] == nil {
+					switch m["then"] {
+					case nil:
 						asked <- m // Run answers
 						to(t, *b, "b").Send(sputnik.Msg{"then": 2})
-					} else if m["then"] == 2 {
+					case 2:
 						ask(t, *b, "a")
 					}
 				}), sputnik.WithRunContext(func(ctx context.Context, bc sputnik.BlockCommunicator) error {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -52,7 +53,7 @@ func TestARestartLosesAndReordersNothingWhateverTheMoment(t *testing.T) {
 						for n := range each {
 							assert.True(t, to(t, bc, "b").Send(sputnik.Msg{"sender": s, "n": n}))
 							if n%(each/restarts) == 0 {
-								time.Sleep(1) // the clock stands still as long as anybody is at work
+								time.Sleep(time.Nanosecond) // the clock stands still as long as anybody is at work
 							}
 						}
 					})
@@ -66,6 +67,7 @@ func TestARestartLosesAndReordersNothingWhateverTheMoment(t *testing.T) {
 					}
 				})
 				wg.Wait()
+				time.Sleep(time.Second) // until the last restart is through
 				require.NoError(t, f.land())
 				for s := range senders {
 					assert.Equal(t, each, next[s])
@@ -147,4 +149,40 @@ func TestARestartDuringTheTakeOffBeginsNothingEarly(t *testing.T) {
 		<-got
 		require.NoError(t, f.land())
 	}
+}
+
+func TestAMessageHandedOverAtTheMomentOfAFailureIsHandledByTheNextInstance(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const restarts = 500
+		var bc sputnik.BlockCommunicator
+		fail, got := make(chan struct{}), make(chan any, 1)
+		f := takeOff(t, crew{idle("b", sputnik.WithOnMsg(func(m sputnik.Msg) { got <- m["n"] }),
+			sputnik.WithRunContext(func(ctx context.Context, _ sputnik.BlockCommunicator) error {
+				select {
+				case <-ctx.Done():
+					return nil
+				case <-fail:
+					return errBoom
+				}
+			}),
+			onFailure(sputnik.RestartPolicy{Backoff: 1, BackoffCap: 1, Max: restarts + 1})), idle("from", handle(&bc))})
+		for n := range restarts {
+			to(t, bc, "b").Send(sputnik.Msg{"n": "wakes OnMsg's goroutine"})
+			<-got
+			synctest.Wait() // it waits for the next one
+			to(t, bc, "b").Send(sputnik.Msg{"n": n})
+			fail <- struct{}{}
+			select {
+			case m := <-got:
+				require.Equal(t, n, m)
+			case <-time.After(time.Hour):
+				require.Fail(t, "lost", "message %d", n)
+			}
+		}
+		time.Sleep(time.Second) // until the last restart is through
+		require.NoError(t, f.land())
+		box := f.block("b").Mailbox
+		assert.Equal(t, uint64(2*restarts), box.Handled)
+		assert.Zero(t, box.Dead)
+	})
 }

@@ -52,9 +52,7 @@ func (c *communicator) Send(msg Msg) bool {
 	if held != nil {
 		accepted = wait.Room(&c.from.peer, &c.to.peer, &c.to.box, held, c.from.life.Load().flush.Done())
 	}
-	if !accepted {
-		request.Hand(&c.from.peer)
-	}
+	request.SentOn(accepted, &c.from.peer)
 	return accepted
 }
 

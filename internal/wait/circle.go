@@ -23,9 +23,10 @@ func (w *Wait[N]) goesOn() bool {
 	return w.Asking()
 }
 
-// inquire is called by the goroutine that is going to wait.
+// inquire is called when the wait begins, and when it turns to another peer.
 func (w *Wait[N]) inquire() {
-	if w.From == nil || w.To.waits.n.Load() == 0 {
+	has := w.has()
+	if has == nil || has.waits.n.Load() == 0 {
 		return
 	}
 	reached := make(map[*Peer[N]]bool)
@@ -41,7 +42,7 @@ func (w *Wait[N]) inquire() {
 			visit(k.has())
 		}
 	}
-	visit(w.To)
+	visit(has)
 	if !reached[w.From] {
 		return
 	}
@@ -50,6 +51,7 @@ func (w *Wait[N]) inquire() {
 			k.done <- outcome{inquiry: true}
 		}
 	}
+	w.tell()
 }
 
 // locate says where the current goroutine is, which is the one that waits.
@@ -59,8 +61,13 @@ func (w *Wait[N]) locate() {
 		return
 	}
 	w.where.Store(serving)
+	w.tell()
+}
+
+// tell tells of the circle that the wait is part of, once.
+func (w *Wait[N]) tell() {
 	on := w.circle()
-	for on != nil {
+	for on != nil && w.where.Load() == serving {
 		told := on[0].told.Load()
 		if told != nil && slices.Equal(*told, on) {
 			return

@@ -48,6 +48,7 @@ type Wait[N any] struct {
 
 	mu     sync.Mutex
 	holder *Peer[N] // who has the message: the one that was asked, or another it was sent on to; nil: over
+	heldUp *Peer[N] // who waits for room to send it on
 }
 
 type outcome struct {
@@ -122,7 +123,28 @@ func (w *Wait[N]) has() *Peer[N] {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.heldUp != nil {
+		return w.heldUp
+	}
 	return w.holder
+}
+
+// holdUp notes who can't send the message on yet.
+func (w *Wait[N]) holdUp(by *Peer[N]) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.heldUp = by
+}
+
+// SentOn notes whether the one that it was handed to has accepted the message. A nil Wait is no request.
+func (w *Wait[N]) SentOn(accepted bool, by *Peer[N]) {
+	switch {
+	case w == nil:
+	case accepted:
+		w.inquire()
+	default:
+		w.Hand(by)
+	}
 }
 
 // Answer waits for the outcome. The end of timeUp is a failure, too.
@@ -197,12 +219,16 @@ func Room[N any](from, to *Peer[N], box *mailbox.Box, held *mailbox.Waiter, quit
 	w := &Wait[N]{From: from, To: to, held: held}
 	_ = from.waits.add(w, waitsSide)
 	defer from.waits.remove(w, waitsSide)
-	w.inquire()
-	w.locate()
 	var gone <-chan struct{}
 	if request, ok := held.Msg()[Key].(*Wait[N]); ok { // its asker may leave
 		gone = request.ctx.Done()
+		if request.From != from {
+			request.holdUp(from)
+			defer request.holdUp(nil)
+		}
 	}
+	w.inquire()
+	w.locate()
 	return box.Await(held, quit, gone)
 }
 

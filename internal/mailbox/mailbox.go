@@ -195,6 +195,9 @@ func (b *Box) Next() (Msg, bool) {
 	b.mu.Lock()
 	switch {
 	case b.news.Load(): // checked again under the lock that Kick takes
+	case b.off.Load(): // likewise, under that of Pause
+		b.mu.Unlock()
+		return nil, b.retire()
 	case b.chain.Len() > 0 && b.capacity > 0:
 		m := b.chain.Pop()
 		b.admit()

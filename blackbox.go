@@ -38,8 +38,6 @@ func (b *blackBox) note(e Event) (*BlackBox, error) {
 				stacks = stack.Of(b.in.id, u.desc.Responsibility)
 			}
 		}
-	case BlockRestarting, ProcessFinishing:
-		kind = blackbox.Echo
 	case ProcessFinished:
 		kind = blackbox.End
 	}

@@ -56,7 +56,7 @@ type (
 	// ProcessFinishing says that the finish began, and why (G6).
 	ProcessFinishing struct {
 		At    `log:"info process finishing"`
-		Cause error
+		Cause error `log:"brief"`
 	}
 	// ProcessHurried says that what is left of the finish gets a short limit only: by a second signal
 	// (Forced, G9), or because the limit of the finish is used up.
@@ -68,7 +68,7 @@ type (
 	// with observers.
 	ProcessFinished struct {
 		At    `log:"info process finished"`
-		Cause error
+		Cause error         `log:"brief"`
 		Err   error         `log:"error process finished"`
 		Took  time.Duration // since ProcessFinishing
 	}
@@ -105,7 +105,7 @@ type (
 	BlockRestarting struct {
 		At      `log:"warn block restarting"`
 		Block   BlockDescriptor
-		Err     error
+		Err     error `log:"brief"`
 		Restart int
 		Pause   time.Duration
 	}

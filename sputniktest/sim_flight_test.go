@@ -236,3 +236,14 @@ func describe(err error) string {
 	}
 	return b.String()
 }
+
+// sleep lasts until the first instant of this actor after d.
+func (a *actor) sleep(d time.Duration) {
+	at := time.Since(a.w.start) + d
+	own := time.Duration(a.id*397) % grid
+	rest := (own - at%grid + grid) % grid
+	if rest == 0 {
+		rest = grid
+	}
+	time.Sleep(d + rest)
+}

@@ -38,8 +38,7 @@ type Kind uint8
 const (
 	Plain Kind = iota // trouble, if it has an attribute with stacks
 	Alarm             // trouble
-	Echo              // says again what was told
-	End               // likewise, and is the last one: what is left to report is due
+	End               // the last one: it only sums up, and what is left to report is due
 )
 
 // Note keeps an event, with stacks that belong to it beside those in its attributes. It returns true when a report is due, once a

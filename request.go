@@ -59,6 +59,9 @@ var errTimeToFinish = fmt.Errorf("%w: the asking block has to finish", ErrTimeou
 // comes as soon as it is clear that there will be no answer: nobody is asked, no OnMsg, a full mailbox, OnMsg failed with
 // this message, the block ended or was restarted. A block that simply doesn't answer is waited for until it ends, or
 // until ctx does; inside of OnMsg, ctx should have a limit, since nothing else is handled meanwhile.
+//
+// A bc that isn't of this package, a decorated one or a mock, is asked for its initiator, which gets a message with a reserved
+// key. Where that is nobody's, the reason for a refusal isn't known, and the end of the other block not either.
 func Request(ctx context.Context, bc BlockCommunicator, msg Msg) (Msg, error) {
 	if errs.IsNil(bc) {
 		return nil, &RequestError{Err: ErrNoBlock}

@@ -111,7 +111,7 @@ func (w *Wait[N]) Taken(taker int) { w.taker.Store(int64(taker)) }
 // Passed notes that p has served the message without an answer, which comes from elsewhere; unless it was sent on to another, who
 // has yet to serve it.
 func (w *Wait[N]) Passed(p *Peer[N]) {
-	if w.has() == p {
+	if w.Asking() && w.has() == p {
 		w.passed.Store(true)
 	}
 }

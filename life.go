@@ -22,7 +22,7 @@ type life struct {
 	cancel      context.CancelCauseFunc
 	ran         chan struct{}   // closed when Run has returned
 	flush       context.Context // see FlushContext; its end also frees the block's goroutines from waiting
-	timeUp      context.CancelFunc
+	timeUp      func()
 	number      int  // of the block's instances, from 1
 	initialised bool // Init has succeeded
 	replaced    bool // by a restart, or going to be; guarded by the unit's lock
@@ -35,7 +35,8 @@ func newLife(u *unit, b *Block) *life {
 		l.number = before.number + 1
 	}
 	labels := stack.Labelled(u.in.base, u.in.id, u.desc.Responsibility)
-	l.flush, l.timeUp = context.WithCancel(labels)
+	flush, end := context.WithCancel(labels)
+	l.flush, l.timeUp = flush, func() { end(); u.peer.GiveUp(errTimeToFinish) }
 	l.ctx, l.cancel = context.WithCancelCause(context.WithValue(labels, flushKey{}, l.flush))
 	if b.linked() {
 		l.link = link.New(l.deliverSoon, b.onConnect, b.onDisconnect)

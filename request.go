@@ -85,18 +85,19 @@ func request(ctx context.Context, bc BlockCommunicator, msg Msg) (Msg, error) {
 		return nil, context.Cause(ctx)
 	}
 	var asker, asked *wait.Peer[BlockDescriptor]
-	var timeUp <-chan struct{}
 	if to != nil {
-		asker, asked, timeUp = &from.peer, &to.peer, from.life.Load().flush.Done()
+		asker, asked = &from.peer, &to.peer
 	}
 	w := wait.Request(ctx, asker, asked)
-	defer w.Leave()
+	if to != nil && from.life.Load().flush.Err() != nil { // else its end finds the request
+		w.Fail(errTimeToFinish)
+	}
 	msg[wait.Key] = w
 	if !w.Asking() || !bc.Send(msg) {
 		delete(msg, wait.Key)
 		w.Fail(refusal(ctx, from, to))
 	}
-	return w.Answer(timeUp, errTimeToFinish)
+	return w.Answer()
 }
 
 // ends finds out who asks whom. On a mock nobody knows.

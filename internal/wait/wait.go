@@ -63,7 +63,7 @@ const (
 	failed
 )
 
-// Request begins a request. ctx ends it. Whoever begins must Leave.
+// Request begins a request, which ctx ends. Whoever begins must fetch the Answer.
 func Request[N any](ctx context.Context, from, to *Peer[N]) *Wait[N] {
 	w := &Wait[N]{From: from, To: to, ctx: ctx, done: make(chan outcome, 2)}
 	if from != nil {
@@ -92,7 +92,11 @@ func (w *Wait[N]) Context() context.Context { return w.ctx }
 func (w *Wait[N]) Reply(msg mailbox.Msg) error { return w.settle(replied, msg, nil) }
 
 // Fail ends the request without an answer.
-func (w *Wait[N]) Fail(err error) { _ = w.settle(failed, nil, err) } // what was quicker stays
+func (w *Wait[N]) Fail(err error) {
+	if w.held == nil {
+		_ = w.settle(failed, nil, err) // what was quicker stays
+	}
+}
 
 func (w *Wait[N]) settle(state uint32, msg mailbox.Msg, err error) error {
 	if w.state.CompareAndSwap(asking, state) {
@@ -147,32 +151,40 @@ func (w *Wait[N]) SentOn(accepted bool, by *Peer[N]) {
 	}
 }
 
-// Answer waits for the outcome. The end of timeUp is a failure, too.
-func (w *Wait[N]) Answer(timeUp <-chan struct{}, late error) (mailbox.Msg, error) {
-	w.inquire()
-	ended := w.ctx.Done()
-	for {
-		select {
-		case o := <-w.done:
-			if !o.inquiry {
-				return o.msg, o.err
-			}
-			w.locate()
-		case <-ended:
-			w.Fail(context.Cause(w.ctx))
-			ended = nil
-		case <-timeUp:
-			w.Fail(late)
-			timeUp = nil
-		}
+// Answer waits for the outcome, and forgets the wait.
+func (w *Wait[N]) Answer() (mailbox.Msg, error) {
+	if w.To != nil && w.To.waits.n.Load() > 0 {
+		w.inquire()
 	}
-}
-
-// Leave forgets the wait.
-func (w *Wait[N]) Leave() {
+	o := w.outcome()
+	for ; o.inquiry; o = w.outcome() {
+		w.locate()
+	}
 	w.Hand(nil)
 	if w.From != nil {
 		w.From.waits.remove(w, waitsSide)
+	}
+	return o.msg, o.err
+}
+
+func (w *Wait[N]) outcome() outcome {
+	ended := w.ctx.Done()
+	if ended == nil {
+		return <-w.done // a select is dear
+	}
+	select {
+	case o := <-w.done:
+		return o
+	case <-ended:
+		w.Fail(context.Cause(w.ctx))
+		return <-w.done
+	}
+}
+
+// GiveUp fails all of the peer's own requests that are in progress.
+func (p *Peer[N]) GiveUp(err error) {
+	for _, w := range p.waits.only((*Wait[N]).goesOn) {
+		w.Fail(err)
 	}
 }
 

@@ -48,7 +48,10 @@ func (w *Wait[N]) inquire() {
 	}
 	for _, k := range edges {
 		if k.held == nil && k.where.CompareAndSwap(unknown, inquired) {
-			k.done <- outcome{inquiry: true}
+			select {
+			case k.done <- outcome{inquiry: true}:
+			default: // it is over
+			}
 		}
 	}
 	w.tell()

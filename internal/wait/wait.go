@@ -65,10 +65,12 @@ const (
 
 // Request begins a request, which ctx ends. Whoever begins must fetch the Answer.
 func Request[N any](ctx context.Context, from, to *Peer[N]) *Wait[N] {
-	w := &Wait[N]{From: from, To: to, ctx: ctx, done: make(chan outcome, 2)}
+	w := &Wait[N]{From: from, To: to, ctx: ctx}
 	if from != nil {
 		_ = from.waits.add(w, waitsSide) // that list is never over
 		w.Hand(to)
+	} else {
+		w.done = make(chan outcome, 2)
 	}
 	return w
 }
@@ -246,11 +248,14 @@ func Room[N any](from, to *Peer[N], box *mailbox.Box, held *mailbox.Waiter, quit
 
 // list holds the waits on one side of a peer.
 type list[N any] struct {
-	n    atomic.Int32
-	mu   sync.Mutex
-	all  []*Wait[N]
-	over error // why no more are taken
+	n     atomic.Int32
+	mu    sync.Mutex
+	all   []*Wait[N]
+	over  error          // why no more are taken
+	spare []chan outcome // of requests that are through
 }
+
+const maxSpares = 16
 
 // Which of its two lists a wait is in.
 const (
@@ -267,7 +272,20 @@ func (l *list[N]) add(w *Wait[N], side int) error {
 	w.at[side] = len(l.all)
 	l.all = append(l.all, w)
 	l.n.Add(1)
+	if side == waitsSide && w.held == nil {
+		w.done = l.channel()
+	}
 	return nil
+}
+
+// channel returns one of an earlier request, or a new one. Called with the lock held.
+func (l *list[N]) channel() (ch chan outcome) {
+	last := len(l.spare) - 1
+	if last < 0 {
+		return make(chan outcome, 2)
+	}
+	ch, l.spare = l.spare[last], l.spare[:last]
+	return ch
 }
 
 func (l *list[N]) remove(w *Wait[N], side int) {
@@ -279,6 +297,9 @@ func (l *list[N]) remove(w *Wait[N], side int) {
 	l.all[last] = nil
 	l.all = l.all[:last]
 	l.n.Add(-1)
+	if side == waitsSide && w.done != nil && len(l.spare) < maxSpares {
+		l.spare = append(l.spare, w.done) // without the outcome; an inquiry that is late does the next one no harm
+	}
 }
 
 // only returns those that are so.

@@ -65,8 +65,11 @@ func (l *life) open() {
 		return
 	}
 	l.unit.box.Open()
+	in := l.unit.in
+	if l.number > 1 {
+		in.setDown(l.unit.desc, nil)
+	}
 	if l.link != nil {
-		in := l.unit.in
 		in.mu.Lock() // so that the connector's news, which come after, find what they need
 		defer in.mu.Unlock()
 		l.link.Open(in.number, in.conn)

@@ -107,7 +107,7 @@ func (u *unit) restart(l *life, failure error) bool {
 
 // replace ends the instance that failed and makes others until one is up, or until that is no longer wanted.
 func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
-	in, policy := u.in, u.shape.restart
+	in, policy, first := u.in, u.shape.restart, failure
 	most, window := cmp.Or(policy.Max, DefaultRestartMax), cmp.Or(policy.Window, DefaultRestartWindow)
 	if !u.takeDown(l, nil, failure, paused) {
 		u.stayDown(failure)
@@ -117,7 +117,7 @@ func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 	for {
 		n, ok := u.storm.Count(failure, most, window)
 		if !ok {
-			failed := &RestartError{u.desc, n, window, u.storm.First}
+			failed := &RestartError{u.desc, n, window, u.storm.First()}
 			u.stayDown(failed)
 			u.stop(failed)
 			return
@@ -126,7 +126,7 @@ func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 		in.events.emit(BlockRestarting{now(), u.desc, failure, n, pause})
 		wanted := !worker.Wait(u.ending, time.Now().Add(pause), in.stopping) && !worker.Closed(in.stopping)
 		if !wanted && (u.box.Stats().Depth == 0 || worker.Closed(u.lost)) {
-			u.stayDown(u.storm.First, failure)
+			u.stayDown(first, failure)
 			return
 		}
 		next, err := u.renew()
@@ -134,12 +134,11 @@ func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 			u.note(func(b *BlockStatus) { b.Restarts++ })
 			next.start()
 			next.open()
-			in.setDown(u.desc, nil)
 			return
 		}
 		if !wanted || u.status().State == StateAbandoned { // there must never be two
-			u.stayDown(u.storm.First, err)
-			u.stop(u.storm.First)
+			u.stayDown(first, err)
+			u.stop(first)
 			return
 		}
 		failure = err
@@ -172,7 +171,7 @@ func (u *unit) renew() (*life, error) {
 	next := newLife(u, b)
 	u.life.Store(next)
 	err := in.bringUp(context.Background(), u.lost, &w, u)
-	if err != nil && next.initialised { // Attach failed
+	if err != nil && next.initialised && u.status().State != StateAbandoned { // Attach failed
 		u.takeDown(next, &w, err, u.box.Pause())
 	}
 	return next, err

@@ -84,9 +84,6 @@ type Waiter struct {
 	taken chan bool // 1 slot: true when msg was accepted
 }
 
-// Msg returns the message, which is still the sender's.
-func (w *Waiter) Msg() Msg { return w.msg }
-
 // Pending tells that the sender is still held.
 func (w *Waiter) Pending() bool { return len(w.taken) == 0 }
 

@@ -141,12 +141,16 @@ func TestABoxIsASlice(t *testing.T) {
 			}
 			if m.paused && m.inside {
 				gate <- struct{}{}
+				m.inside = false
 			}
 			if m.paused {
 				<-paused
 			}
 			if !opened || m.paused {
 				b.Open()
+				synctest.Wait() // those that wait for room may get it
+				m.paused = false
+				m.take()
 			}
 			drained := b.Close()
 			close(gate)

@@ -142,14 +142,16 @@ func (w *Wait[N]) holdUp(by *Peer[N]) {
 	w.heldUp = by
 }
 
-// SentOn notes whether the one that it was handed to has accepted the message. A nil Wait is no request.
-func (w *Wait[N]) SentOn(accepted bool, by *Peer[N]) {
+// SentOn notes whether the one that it was handed to has accepted the message; else it is where it was. A nil Wait is no request.
+func (w *Wait[N]) SentOn(accepted bool, was Holding[N]) {
 	switch {
 	case w == nil:
 	case accepted:
 		w.inquire()
 	default:
-		w.Hand(by)
+		w.Hand(was.peer)
+		w.taker.Store(was.taker)
+		w.passed.Store(was.passed)
 	}
 }
 
@@ -190,28 +192,37 @@ func (p *Peer[N]) GiveUp(err error) {
 	}
 }
 
-// Hand notes who has the message now. A nil Wait is no request.
-func (w *Wait[N]) Hand(to *Peer[N]) {
+// Holding is who has a message, and how far it has come there.
+type Holding[N any] struct {
+	peer   *Peer[N]
+	taker  int64
+	passed bool
+}
+
+// Hand notes who has the message now, in its mailbox, and returns who had it. A nil Wait is no request.
+func (w *Wait[N]) Hand(to *Peer[N]) (was Holding[N]) {
 	if w == nil {
-		return
+		return was
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	was = Holding[N]{w.holder, w.taker.Swap(0), w.passed.Swap(false)}
 	if w.holder == to || w.holder == nil && !w.Asking() {
-		return
+		return was
 	}
 	if w.holder != nil {
 		w.holder.asked.remove(w, askedSide)
 	}
 	w.holder = nil
 	if to == nil {
-		return
+		return was
 	}
 	if err := to.asked.add(w, askedSide); err != nil {
 		w.Fail(err)
-		return
+		return was
 	}
 	w.holder = to
+	return was
 }
 
 // Fail ends the requests that were given to a taker; 0: all of them, and those to come.
@@ -229,12 +240,13 @@ func (p *Peer[N]) Fail(taker int, err error) {
 }
 
 // Room waits for room in a mailbox, until quit is closed at the latest.
-func Room[N any](from, to *Peer[N], box *mailbox.Box, held *mailbox.Waiter, quit <-chan struct{}) (accepted bool) {
+// request is that which the message makes, if any: the message itself may be the receiver's by now.
+func Room[N any](from, to *Peer[N], box *mailbox.Box, held *mailbox.Waiter, request *Wait[N], quit <-chan struct{}) (accepted bool) {
 	w := &Wait[N]{From: from, To: to, held: held}
 	_ = from.waits.add(w, waitsSide)
 	defer from.waits.remove(w, waitsSide)
 	var gone <-chan struct{}
-	if request, ok := held.Msg()[Key].(*Wait[N]); ok { // its asker may leave
+	if request != nil { // its asker may leave
 		gone = request.ctx.Done()
 		if request.From != from {
 			request.holdUp(from)

@@ -117,6 +117,9 @@ func (in *initiator) remove(from *unit, resp string) error {
 	return errors.Join(u.faults...)
 }
 
+// maxLeft bounds what blocks that are gone add to the final error.
+const maxLeft = 1000
+
 // forget makes an end of a block: only one that has left goroutines behind is kept, for the final error (G10).
 func (in *initiator) forget(u *unit) {
 	in.setDown(u.desc, nil)
@@ -125,7 +128,7 @@ func (in *initiator) forget(u *unit) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.units = slices.DeleteFunc(slices.Clone(in.units), func(other *unit) bool { return other == u })
-	if hangs && len(in.left) < maxStacks {
+	if hangs && len(in.left) < maxLeft {
 		in.left = append(in.left, u)
 	}
 }

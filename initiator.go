@@ -43,7 +43,7 @@ type initiator struct {
 	gate     chan struct{}        // holds one token, for who changes the list of blocks
 	claimed  atomic.Bool          // by the one call that flies, or lands
 	unwatch  func() bool          // ends the watch on the host's context
-	hung     atomic.Int32         // blocks abandoned so far
+	profile  stack.Profile        // of all goroutines
 	err      error                // what launch returns
 
 	mu     sync.Mutex

@@ -214,7 +214,7 @@ func (l *life) consume(m mailbox.Msg) {
 				inMsg = false
 				box.Handled()
 				if request != nil {
-					request.Fail(&BlockError{l.unit.desc, "OnMsg", err})
+					request.Failed(peer, &BlockError{l.unit.desc, "OnMsg", err})
 				}
 				l.fail("OnMsg", err)
 			}

@@ -125,7 +125,7 @@ func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 		pause := backoff.Pause(n, cmp.Or(policy.Backoff, DefaultRestartBackoff), cmp.Or(policy.BackoffCap, DefaultRestartBackoffCap))
 		in.events.emit(BlockRestarting{now(), u.desc, failure, n, pause})
 		wanted := !worker.Wait(u.ending, time.Now().Add(pause), in.stopping) && !worker.Closed(in.stopping)
-		if !wanted && (u.box.Stats().Depth == 0 || worker.Closed(u.lost)) {
+		if !wanted && (u.box.Stats().Depth == 0 || worker.Closed(u.lost) || worker.Closed(in.hurried)) {
 			u.stayDown(first, failure)
 			return
 		}

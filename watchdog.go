@@ -28,7 +28,9 @@ func (in *initiator) watch() {
 	for {
 		tick := in.cfg.watchdog / 4
 		for _, u := range in.blocks() {
-			tick = min(tick, u.look()/4)
+			if tick = min(tick, u.look()/4); worker.Closed(in.stopping) {
+				return
+			}
 		}
 		if worker.Wait(in.stopping, time.Now().Add(max(tick, time.Millisecond)), in.added) {
 			return
@@ -63,9 +65,9 @@ func (u *unit) see(i int, callback string, mark int, limit time.Duration) {
 	}
 	u.note(func(b *BlockStatus) { b.Stalled = cmp.Or(u.watched[0].Stalled(), u.watched[1].Stalled()) })
 	if turn == watch.Stalled {
+		u.peer.Inquire()
 		u.in.events.emit(CallbackStalled{now(), u.desc, callback, took, u.stacks()})
 	} else {
-		u.in.hung.Add(-1)
 		u.in.events.emit(CallbackReturned{now(), u.desc, callback, took})
 	}
 }

@@ -82,10 +82,17 @@ type cacheLine [64]byte
 type Waiter struct {
 	msg   Msg
 	taken chan bool // 1 slot: true when msg was accepted
+
+	decided atomic.Bool
+}
+
+func (w *Waiter) decide(accepted bool) {
+	w.decided.Store(true)
+	w.taken <- accepted
 }
 
 // Pending tells that the sender is still held.
-func (w *Waiter) Pending() bool { return len(w.taken) == 0 }
+func (w *Waiter) Pending() bool { return !w.decided.Load() }
 
 // Init makes a box usable. A capacity of 0 is unbounded. consume is the body of the consumer goroutine: it handles first,
 // if that isn't nil, and then what Next returns. lost gets each message that DropOldest drops.
@@ -155,7 +162,7 @@ func (b *Box) Await(w *Waiter, quit, gone <-chan struct{}) (accepted bool) {
 	if i := slices.Index(b.waiters, w); i >= 0 {
 		b.waiters = slices.Delete(b.waiters, i, i+1)
 		b.rejected++
-		w.taken <- false
+		w.decide(false)
 		return false
 	}
 	return <-w.taken // decided before the lock was ours
@@ -257,7 +264,7 @@ func (b *Box) admit() {
 	w := b.waiters[0]
 	b.waiters = slices.Delete(b.waiters, 0, 1)
 	b.push(w.msg)
-	w.taken <- true
+	w.decide(true)
 }
 
 // Handled counts a message that Next returned, or that consume was called with.
@@ -335,7 +342,7 @@ func (b *Box) Close() <-chan struct{} {
 	b.drained = make(chan struct{})
 	for _, w := range b.waiters {
 		b.rejected++
-		w.taken <- false
+		w.decide(false)
 	}
 	b.waiters = nil
 	if !b.opened && b.paused == nil {

@@ -25,10 +25,25 @@ func (w *Wait[N]) goesOn() bool {
 
 // inquire is called when the wait begins, and when it turns to another peer.
 func (w *Wait[N]) inquire() {
-	has := w.has()
-	if has == nil || has.waits.n.Load() == 0 {
-		return
+	if has := w.has(); has != nil && has.waits.n.Load() > 0 && has.waits.n.Load() < maxInquired {
+		w.look(has)
 	}
+}
+
+// maxInquired is how many waits a peer may have if it is to be looked at each time that another waits for it: beyond, that is too
+// dear, and left to Inquire.
+const maxInquired = 64
+
+// Inquire looks for circles through all that p waits for.
+func (p *Peer[N]) Inquire() {
+	for _, w := range p.waits.only((*Wait[N]).lasts) {
+		if has := w.has(); has != nil {
+			w.look(has)
+		}
+	}
+}
+
+func (w *Wait[N]) look(has *Peer[N]) {
 	reached := make(map[*Peer[N]]bool)
 	var edges []*Wait[N]
 	var visit func(p *Peer[N])

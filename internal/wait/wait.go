@@ -122,6 +122,13 @@ func (w *Wait[N]) Passed(p *Peer[N]) {
 	}
 }
 
+// Failed notes that p has failed with the message, which ends the request; unless it was sent on to another.
+func (w *Wait[N]) Failed(p *Peer[N], err error) {
+	if w.has() == p {
+		w.Fail(err)
+	}
+}
+
 // has returns who has the message, or the room; nil when it is over.
 func (w *Wait[N]) has() *Peer[N] {
 	if w.held != nil {

@@ -39,6 +39,8 @@ func (b *blackBox) note(e Event) (*BlackBox, error) {
 		}
 	case ProcessFinished:
 		kind = blackbox.End
+	case boxMark:
+		kind = blackbox.Tick
 	}
 	if !b.box.Note(logged(e), kind, stacks) {
 		return nil, nil

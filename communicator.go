@@ -78,9 +78,7 @@ type (
 //	}
 func FinishMsg() Msg { return Msg{controlKey: finishRequest{}} }
 
-func (c *control) Descriptor() BlockDescriptor {
-	return BlockDescriptor{InitiatorResponsibility, InitiatorResponsibility}
-}
+func (c *control) Descriptor() BlockDescriptor { return BlockDescriptor{InitiatorResponsibility, InitiatorResponsibility} }
 
 func (c *control) Send(msg Msg) bool {
 	in := c.from.in

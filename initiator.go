@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,14 +46,14 @@ type initiator struct {
 	err      error                // what launch returns
 
 	mu     sync.Mutex
-	units  []*unit           // in the order of initialisation; its elements never change
-	left   []*unit           // gone, but for goroutines that hang
-	book   Status            // but for what is found elsewhere
-	number int               // of the current connection, 0: none
-	conn   ServerConnection  // the current one
-	down   []BlockRestarting // blocks that are being restarted
-	ready  bool              // as last told to observers
-	told   bool              // observers were told
+	units  []*unit                   // in the order of initialisation; its elements never change
+	left   []*unit                   // gone, but for goroutines that hang
+	book   Status                    // but for what is found elsewhere
+	number int                       // of the current connection, 0: none
+	conn   ServerConnection          // the current one
+	down   map[BlockDescriptor]error // blocks that are being restarted, and why
+	ready  bool                      // as last told to observers
+	told   bool                      // observers were told
 }
 
 // newInitiator checks the set-up and creates all blocks; the error lists every fault.
@@ -66,6 +65,7 @@ func newInitiator(cfg *config) (*initiator, error) {
 		flying: make(chan struct{}),
 		landed: make(chan struct{}),
 		added:  make(chan struct{}, 1),
+		down:   make(map[BlockDescriptor]error),
 		gate:   make(chan struct{}, 1),
 		book:   Status{State: StatePreparing, Since: time.Now()},
 	}
@@ -263,9 +263,9 @@ func (in *initiator) enter(s State) {
 func (in *initiator) setDown(block BlockDescriptor, why error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.down = slices.DeleteFunc(in.down, func(d BlockRestarting) bool { return d.Block == block })
+	delete(in.down, block)
 	if why != nil {
-		in.down = append(in.down, BlockRestarting{Block: block, Err: why})
+		in.down[block] = why
 	}
 	in.refreshReady()
 }
@@ -288,8 +288,9 @@ func (in *initiator) summary() Status {
 	if in.connector != nil {
 		s.Connection = in.connector.status
 	}
-	if len(in.down) > 0 {
-		s.down = in.down[0]
+	for block, why := range in.down { // any of them
+		s.down = BlockRestarting{Block: block, Err: why}
+		break
 	}
 	connected := in.connector == nil || s.Connection.State == StateConnected
 	s.Ready = s.Cause == nil && s.State == StateRunning && connected && s.down.Err == nil

@@ -149,11 +149,14 @@ func (b *Box) sendToFull(m Msg, mayWait bool) (accepted bool, held *Waiter) {
 	return false, w
 }
 
-// Await waits until the message of a Waiter is accepted, or until the box is closed or one of the two channels is.
-func (b *Box) Await(w *Waiter, quit, gone <-chan struct{}) (accepted bool) {
+// Await waits until the message of a Waiter is accepted, or until the box is closed or one of two channels is; or else until poke is
+// received from, when it is not over yet.
+func Await[T any](b *Box, w *Waiter, quit, gone <-chan struct{}, poke <-chan T) (accepted, over bool) {
 	select {
 	case ok := <-w.taken:
-		return ok
+		return ok, true
+	case <-poke:
+		return false, false
 	case <-quit:
 	case <-gone:
 	}
@@ -163,9 +166,9 @@ func (b *Box) Await(w *Waiter, quit, gone <-chan struct{}) (accepted bool) {
 		b.waiters = slices.Delete(b.waiters, i, i+1)
 		b.rejected++
 		w.decide(false)
-		return false
+		return false, true
 	}
-	return <-w.taken // decided before the lock was ours
+	return <-w.taken, true // decided before the lock was ours
 }
 
 // push appends to the chain. Called with the lock held.

@@ -17,7 +17,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func send(b *Box, m Msg, quit <-chan struct{}) bool {
 	accepted, held := b.Send(m, true)
 	if held != nil {
-		return b.Await(held, quit, nil)
+		accepted, _ = Await[int](b, held, quit, nil, nil)
 	}
 	return accepted
 }

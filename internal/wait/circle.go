@@ -62,7 +62,7 @@ func (w *Wait[N]) look(has *Peer[N]) {
 		return
 	}
 	for _, k := range edges {
-		if k.held == nil && k.where.CompareAndSwap(unknown, inquired) {
+		if k.where.CompareAndSwap(unknown, inquired) {
 			select {
 			case k.done <- outcome{inquiry: true}:
 			default: // it is over

@@ -36,7 +36,7 @@ type Peer[N any] struct {
 type Wait[N any] struct {
 	From, To *Peer[N] // nil, both, where nobody knows them
 	ctx      context.Context
-	done     chan outcome    // one for the outcome, one for an inquiry by the way
+	done     chan outcome    // one for the outcome of a request, one for an inquiry by the way
 	held     *mailbox.Waiter // of a sender that waits for room
 	state    atomic.Uint32   // asking, ...
 	taker    atomic.Int64    // that its message was given to, from 1
@@ -261,8 +261,13 @@ func Room[N any](from, to *Peer[N], box *mailbox.Box, held *mailbox.Waiter, requ
 		}
 	}
 	w.inquire()
-	w.locate()
-	return box.Await(held, quit, gone)
+	for {
+		accepted, over := mailbox.Await(box, held, quit, gone, w.done)
+		if over {
+			return accepted
+		}
+		w.locate()
+	}
 }
 
 // list holds the waits on one side of a peer.
@@ -291,7 +296,7 @@ func (l *list[N]) add(w *Wait[N], side int) error {
 	w.at[side] = len(l.all)
 	l.all = append(l.all, w)
 	l.n.Add(1)
-	if side == waitsSide && w.held == nil {
+	if side == waitsSide {
 		w.done = l.channel()
 	}
 	return nil

@@ -78,7 +78,9 @@ type (
 //	}
 func FinishMsg() Msg { return Msg{controlKey: finishRequest{}} }
 
-func (c *control) Descriptor() BlockDescriptor { return BlockDescriptor{InitiatorResponsibility, InitiatorResponsibility} }
+func (c *control) Descriptor() BlockDescriptor {
+	return BlockDescriptor{InitiatorResponsibility, InitiatorResponsibility}
+}
 
 func (c *control) Send(msg Msg) bool {
 	in := c.from.in

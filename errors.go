@@ -37,7 +37,9 @@ func (e *SignalError) Error() string { return fmt.Sprintf("signal %v", e.Signal)
 // FinishRequestError is the cause of a stop by [FinishMsg].
 type FinishRequestError struct{ By BlockDescriptor }
 
-func (e *FinishRequestError) Error() string { return fmt.Sprintf("finish message from block %q", e.By.Responsibility) }
+func (e *FinishRequestError) Error() string {
+	return fmt.Sprintf("finish message from block %q", e.By.Responsibility)
+}
 
 // ContextError is the cause of a stop by the end of the context of [WithContext]; it wraps that context's cause.
 type ContextError struct{ Err error }

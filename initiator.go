@@ -167,10 +167,10 @@ func (in *initiator) prepare() error {
 // callback in progress succeeds; one that overruns its limit, or a stop by too much, or abort, is left behind with its goroutine.
 func (in *initiator) bringUp(halt context.Context, abort <-chan struct{}, w *worker.Worker, units ...*unit) error {
 	p := in.patience(halt, abort)
-	for _, callback := range []string{callbackInit, callbackAttach} {
+	for _, callback := range []string{"Init", "Attach"} {
 		for _, u := range units {
 			l := u.life.Load()
-			if callback == callbackAttach && l.block.attach == nil {
+			if callback == "Attach" && l.block.attach == nil {
 				continue
 			}
 			cause := context.Cause(halt)
@@ -247,11 +247,7 @@ func (in *initiator) stop(cause error) {
 }
 
 // why returns the cause of the stop, nil before.
-func (in *initiator) why() error {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	return in.book.Cause
-}
+func (in *initiator) why() error { return context.Cause(in.alive) }
 
 func (in *initiator) enter(s State) {
 	in.mu.Lock()

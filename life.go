@@ -86,17 +86,11 @@ func (l *life) release() {
 	l.timeUp()
 }
 
-// The callbacks that bring a block up.
-const (
-	callbackInit   = "Init"
-	callbackAttach = "Attach"
-)
-
-// step calls one of them on the worker's goroutine, and leaves it behind when patience is at its end.
+// step calls Init or Attach on the worker's goroutine, and leaves it behind when patience is at its end.
 func (l *life) step(w *worker.Worker, p worker.Patience, callback string) error {
 	u, began := l.unit, time.Now()
 	call := func() error { return l.block.init(ConfFor(u.in.cfg.confFactory, u.desc)) }
-	if callback == callbackAttach {
+	if callback == "Attach" {
 		call = func() error { l.block.attach(&communicator{u, u}); return nil }
 	}
 	err, came := p.Await(run(w, l.ctx, call))
@@ -104,7 +98,7 @@ func (l *life) step(w *worker.Worker, p worker.Patience, callback string) error 
 		w.GiveUp()
 		return u.abandon([]string{callback}, time.Since(began))
 	}
-	if err == nil && callback == callbackInit {
+	if err == nil && callback == "Init" {
 		l.initialised = true
 		if l.number == 1 {
 			u.enter(StateInitialised)

@@ -89,6 +89,7 @@ func request(ctx context.Context, bc BlockCommunicator, msg Msg) (Msg, error) {
 		asker, asked = &from.peer, &to.peer
 	}
 	w := wait.Request(ctx, asker, asked)
+	defer w.Leave()
 	if to != nil && from.life.Load().flush.Err() != nil { // else its end finds the request
 		w.Fail(errTimeToFinish)
 	}
@@ -157,7 +158,9 @@ func Broadcast(bc BlockCommunicator, msg Msg, filter func(BlockDescriptor) bool)
 		if !to.receives || filter == nil && to == from || filter != nil && !filter(to.desc) {
 			continue
 		}
-		if (&communicator{from, to}).Send(maps.Clone(msg)) {
+		own := maps.Clone(msg)
+		delete(own, wait.Key)
+		if (&communicator{from, to}).Send(own) {
 			accepted++
 		} else {
 			refused = append(refused, to.desc)

@@ -43,7 +43,7 @@ type RestartPolicy struct {
 }
 
 // WithRestart lets the block survive its failures: the instance that failed is finished, with Finish(false) where it
-// has a Finish, and when all its goroutines have returned, a new one is made by the factory and initialised. Messages meanwhile
+// has a Finish, and when all its callbacks have returned, a new one is made by the factory and initialised. Messages meanwhile
 // queue up, handles on the block stay good, and the new instance is told of the current connection. The message
 // that panicked is not delivered again; requests that the old instance had taken fail. Two instances never run at once: if
 // the old one doesn't end within its finish limit ([WithBlockFinishTimeout], else half of the process's), it is abandoned and the process
@@ -111,7 +111,6 @@ func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 	most, window := cmp.Or(policy.Max, DefaultRestartMax), cmp.Or(policy.Window, DefaultRestartWindow)
 	if !u.takeDown(l, nil, failure, paused) {
 		u.stayDown(failure)
-		u.stop(failure)
 		return
 	}
 	for {
@@ -119,12 +118,14 @@ func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 		if !ok {
 			failed := &RestartError{u.desc, n, window, u.storm.First()}
 			u.stayDown(failed)
-			u.stop(failed)
 			return
 		}
 		pause := backoff.Pause(n, cmp.Or(policy.Backoff, DefaultRestartBackoff), cmp.Or(policy.BackoffCap, DefaultRestartBackoffCap))
 		in.events.emit(BlockRestarting{now(), u.desc, failure, n, pause})
 		wanted := !worker.Wait(u.ending, time.Now().Add(pause), in.stopping) && !worker.Closed(in.stopping)
+		if !wanted && u.box.Stats().Depth == 0 {
+			<-u.ending // until its turn, others may yet send
+		}
 		if !wanted && (u.box.Stats().Depth == 0 || worker.Closed(u.lost) || worker.Closed(in.hurried)) {
 			u.stayDown(first, failure)
 			return
@@ -138,7 +139,6 @@ func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 		}
 		if !wanted || u.status().State == StateAbandoned { // there must never be two
 			u.stayDown(first, err)
-			u.stop(first)
 			return
 		}
 		failure = err
@@ -154,6 +154,7 @@ func (u *unit) stayDown(failures ...error) {
 	}
 	u.box.Close()
 	u.peer.Fail(0, ErrBlockEnded)
+	u.stop(failures[0])
 }
 
 // renew makes the next instance and brings it up to Attach.

@@ -52,13 +52,13 @@ func (u *unit) look() time.Duration {
 	if !busy || u.shape.serial && news != "" {
 		onMsg = ""
 	}
-	u.see(0, news, l.number<<32+calls, limit)
-	u.see(1, onMsg, int(handled), limit) //nolint:gosec // a count
+	u.see(0, news, uint64(l.number)<<32+uint64(calls), limit) //nolint:gosec // counts
+	u.see(1, onMsg, handled, limit)
 	return limit
 }
 
 // see notes one look at a callback, and tells when it stalls, and when it came back.
-func (u *unit) see(i int, callback string, mark int, limit time.Duration) {
+func (u *unit) see(i int, callback string, mark uint64, limit time.Duration) {
 	turn, callback, took := u.watched[i].See(callback, mark, limit)
 	if turn == watch.None {
 		return

@@ -42,13 +42,14 @@ type Wait[N any] struct {
 	taker    atomic.Int64    // that its message was given to, from 1
 	passed   atomic.Bool     // served, so somebody else is to answer
 	where    atomic.Uint32   // unknown, ...
+	answered bool            // the outcome was fetched
 	at       [2]int          // in the lists
 
 	told atomic.Pointer[[]*Wait[N]] // the circle that was told last, where this is the first of it
 
 	mu     sync.Mutex
-	holder *Peer[N] // who has the message: the one that was asked, or another it was sent on to; nil: over
-	heldUp *Peer[N] // who waits for room to send it on
+	holder *Peer[N]                // who has the message: the one that was asked, or another it was sent on to; nil: over
+	heldUp atomic.Pointer[Peer[N]] // who waits for room to send it on
 }
 
 type outcome struct {
@@ -63,7 +64,7 @@ const (
 	failed
 )
 
-// Request begins a request, which ctx ends. Whoever begins must fetch the Answer.
+// Request begins a request, which ctx ends. Whoever begins must Leave.
 func Request[N any](ctx context.Context, from, to *Peer[N]) *Wait[N] {
 	w := &Wait[N]{From: from, To: to, ctx: ctx}
 	if from != nil {
@@ -136,17 +137,10 @@ func (w *Wait[N]) has() *Peer[N] {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.heldUp != nil {
-		return w.heldUp
+	if by := w.heldUp.Load(); by != nil {
+		return by
 	}
 	return w.holder
-}
-
-// holdUp notes who can't send the message on yet.
-func (w *Wait[N]) holdUp(by *Peer[N]) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.heldUp = by
 }
 
 // SentOn notes whether the one that it was handed to has accepted the message; else it is where it was. A nil Wait is no request.
@@ -162,7 +156,7 @@ func (w *Wait[N]) SentOn(accepted bool, was Holding[N]) {
 	}
 }
 
-// Answer waits for the outcome, and forgets the wait.
+// Answer waits for the outcome.
 func (w *Wait[N]) Answer() (mailbox.Msg, error) {
 	if w.To != nil && w.To.waits.n.Load() > 0 {
 		w.inquire()
@@ -171,11 +165,17 @@ func (w *Wait[N]) Answer() (mailbox.Msg, error) {
 	for ; o.inquiry; o = w.outcome() {
 		w.locate()
 	}
+	w.answered = true
+	return o.msg, o.err
+}
+
+// Leave forgets the request, which is over then.
+func (w *Wait[N]) Leave() {
+	w.Fail(ErrAskerGone)
 	w.Hand(nil)
 	if w.From != nil {
 		w.From.waits.remove(w, waitsSide)
 	}
-	return o.msg, o.err
 }
 
 func (w *Wait[N]) outcome() outcome {
@@ -221,14 +221,19 @@ func (w *Wait[N]) Hand(to *Peer[N]) (was Holding[N]) {
 		w.holder.asked.remove(w, askedSide)
 	}
 	w.holder = nil
-	if to == nil {
-		return was
+	var over error
+	for _, p := range []*Peer[N]{to, was.peer} { // one that is over doesn't get it
+		if to == nil || p == nil {
+			break
+		}
+		if over = p.asked.add(w, askedSide); over == nil {
+			w.holder = p
+			return was
+		}
 	}
-	if err := to.asked.add(w, askedSide); err != nil {
-		w.Fail(err)
-		return was
+	if over != nil {
+		w.Fail(over)
 	}
-	w.holder = to
 	return was
 }
 
@@ -240,7 +245,7 @@ func (p *Peer[N]) Fail(taker int, err error) {
 		p.asked.over = err
 	}
 	for _, w := range p.asked.all {
-		if taker == 0 || w.taker.Load() == int64(taker) {
+		if w.heldUp.Load() == nil && (taker == 0 || w.taker.Load() == int64(taker)) {
 			w.Fail(err)
 		}
 	}
@@ -256,8 +261,8 @@ func Room[N any](from, to *Peer[N], box *mailbox.Box, held *mailbox.Waiter, requ
 	if request != nil { // its asker may leave
 		gone = request.ctx.Done()
 		if request.From != from {
-			request.holdUp(from)
-			defer request.holdUp(nil)
+			request.heldUp.Store(from)
+			defer request.heldUp.Store(nil)
 		}
 	}
 	w.inquire()
@@ -321,7 +326,7 @@ func (l *list[N]) remove(w *Wait[N], side int) {
 	l.all[last] = nil
 	l.all = l.all[:last]
 	l.n.Add(-1)
-	if side == waitsSide && w.done != nil && len(l.spare) < maxSpares {
+	if side == waitsSide && (w.answered || w.held != nil) && len(l.spare) < maxSpares {
 		l.spare = append(l.spare, w.done) // without the outcome; an inquiry that is late does the next one no harm
 	}
 }

@@ -21,6 +21,7 @@ var errOver = errors.New("over")
 func TestARequestEndsOnce(t *testing.T) {
 	a, b := new(Peer[int]), new(Peer[int])
 	w := Request(t.Context(), a, b)
+	defer w.Leave()
 	require.NoError(t, w.Reply(mailbox.Msg{"n": 1}))
 	require.ErrorIs(t, w.Reply(nil), ErrReplied)
 	b.Fail(0, errOver) // comes too late
@@ -32,6 +33,7 @@ func TestARequestEndsOnce(t *testing.T) {
 func TestAnAskerThatLeftIsGone(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	w := Request(ctx, new(Peer[int]), new(Peer[int]))
+	defer w.Leave()
 	cancel(errOver)
 	_, err := w.Answer()
 	require.ErrorIs(t, err, errOver)
@@ -83,6 +85,7 @@ func TestACircleIsToldExactlyWhenThereIsOne(t *testing.T) {
 				next[peers[i]] = to
 				go func() {
 					w := Request(ctx, peers[i], to)
+					defer w.Leave()
 					_, _ = w.Answer()
 				}()
 				if r.IntN(2) == 0 {

@@ -27,6 +27,14 @@ test: ## every test of the workspace
 race: ## the same with the race detector, in random order
 	go test -race -shuffle=on work
 
+.PHONY: simulate
+simulate: ## SEEDS (10000) random flights; SEED=n replays one with its trace
+	go test ./sputniktest -run Simulation $(if $(SEED),-seed $(SEED) -v,-seeds $(or $(SEEDS),10000))
+
+.PHONY: mutants
+mutants: ## break the core in many ways, and see the simulation find each
+	go test ./sputniktest -run Mutants -mutants -v -timeout 30m
+
 .PHONY: standalone
 standalone: ## build and test each module without the workspace, as its users do
 	@set -e; for m in $(CODE); do \

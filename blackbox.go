@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/sputnik-go/sputnik/internal/blackbox"
-	"github.com/sputnik-go/sputnik/internal/stack"
 )
 
 // WithBlackBox appends each [BlackBox] record to the file at path, made for its owner only; its folder must exist. Beyond 4 MiB the file
@@ -35,13 +34,13 @@ func (b *blackBox) note(e Event) (*BlackBox, error) {
 		kind = blackbox.Alarm
 		for _, u := range b.in.blocks() {
 			if stacks == "" && u.status().State == StateFinishing { // the finish waits for it
-				stacks = stack.Of(b.in.id, u.desc.Responsibility)
+				stacks = u.stacks()
 			}
 		}
-	case BlockRestarting, ProcessFinishing:
-		kind = blackbox.Echo
 	case ProcessFinished:
 		kind = blackbox.End
+	case boxMark:
+		kind = blackbox.Tick
 	}
 	if !b.box.Note(logged(e), kind, stacks) {
 		return nil, nil

@@ -30,7 +30,7 @@ func AddBlock(ctx context.Context, bc BlockCommunicator, d BlockDescriptor) erro
 	return change(ctx, bc, func(halt context.Context, from *unit) error { return from.in.add(halt, d) })
 }
 
-// RemoveBlock finishes one application block as at the end of the process (G5), within its own finish limit or half of the
+// RemoveBlock finishes one application block as at the end of the process (G5), within its own finish limit or a share of the
 // process's, and forgets it: handles on it refuse all messages, and its responsibility is free. ctx limits the wait for
 // other changes only. The error is ErrNoBlock, ErrReserved, ErrSelf, ErrNotRunning, or, though the block is gone, what went wrong with its
 // finish: *[AbandonedError], *[UnhandledError], *[BlockError]. Don't call it from what the block's finish waits for.
@@ -125,7 +125,7 @@ func (in *initiator) forget(u *unit) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.units = slices.DeleteFunc(slices.Clone(in.units), func(other *unit) bool { return other == u })
-	if hangs && len(in.left) < maxStacks {
+	if hangs {
 		in.left = append(in.left, u)
 	}
 }

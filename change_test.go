@@ -410,3 +410,18 @@ func TestAnAddedBlockHearsOfTheConnectionAlternatelyEvenIfItBreaksJustThen(t *te
 		}
 	}
 }
+
+func TestAChangeWithAnEndedContextIsNotMade(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var bc sputnik.BlockCommunicator
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(errBoom)
+		c := crew{idle("a"), idle("from", handle(&bc))}
+		f := takeOff(t, c, spare(c, member{"late", func() *sputnik.Block { panic("nothing is called") }}))
+		for range 50 { // a select would choose at random
+			require.Equal(t, errBoom, sputnik.AddBlock(ctx, bc, descriptor("late")))
+			require.Equal(t, errBoom, sputnik.RemoveBlock(ctx, bc, "a"))
+		}
+		require.NoError(t, f.land())
+	})
+}

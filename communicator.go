@@ -45,16 +45,17 @@ func (c *communicator) Send(msg Msg) bool {
 		return false
 	}
 	request := c.from.peer.Of(msg) // one that is sent on
-	request.Hand(&c.to.peer)
+	was := request.Hand(&c.to.peer)
 	// Nobody would make room for a message to itself, nor before the launch.
 	mayWait := c.to.shape.overflow == Wait && c.from != c.to && c.from.in.claimed.Load()
+	if mayWait && request == nil {
+		request, _ = msg[wait.Key].(*wait.Wait[BlockDescriptor])
+	}
 	accepted, held := c.to.box.Send(msg, mayWait)
 	if held != nil {
-		accepted = wait.Room(&c.from.peer, &c.to.peer, &c.to.box, held, c.from.life.Load().flush.Done())
+		accepted = wait.Room(&c.from.peer, &c.to.peer, &c.to.box, held, request, c.from.life.Load().flush.Done())
 	}
-	if !accepted {
-		request.Hand(&c.from.peer)
-	}
+	request.SentOn(accepted, was)
 	return accepted
 }
 

@@ -175,6 +175,32 @@ func TestWhatIsNoWaitCycle(t *testing.T) {
 				idle("b", handle(b), sputnik.WithOnMsg(func(m sputnik.Msg) { ask(t, *b, "a"); _ = sputnik.Reply(m, nil) })),
 			}
 		},
+		"the answer comes from elsewhere": func(t *testing.T, a, b *sputnik.BlockCommunicator) crew {
+			asked := make(chan sputnik.Msg, 1)
+			return crew{
+				idle("a", handle(a), sputnik.WithOnMsg(func(m sputnik.Msg) {
+					if m["go"] != nil {
+						to(t, *a, "b").Send(sputnik.Msg{"then": 1})
+						ask(t, *a, "b")
+					}
+					_ = sputnik.Reply(m, nil)
+				}), sputnik.WithAttach(func(bc sputnik.BlockCommunicator) { *a = bc; bc.Send(sputnik.Msg{"go": 1}) })),
+				idle("b", handle(b), sputnik.WithOnMsg(func(m sputnik.Msg) {
+					switch m["then"] {
+					case nil:
+						asked <- m // Run answers
+						to(t, *b, "b").Send(sputnik.Msg{"then": 2})
+					case 2:
+						ask(t, *b, "a")
+					}
+				}), sputnik.WithRunContext(func(ctx context.Context, bc sputnik.BlockCommunicator) error {
+					m := <-asked
+					time.Sleep(time.Second)
+					assert.NoError(t, sputnik.Reply(m, nil))
+					return untilDone(ctx, bc)
+				})),
+			}
+		},
 		"the request was passed on": func(t *testing.T, a, b *sputnik.BlockCommunicator) crew {
 			return crew{
 				idle("c", sputnik.WithOnMsg(func(m sputnik.Msg) { time.Sleep(time.Second); _ = sputnik.Reply(m, nil) })),

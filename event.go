@@ -56,7 +56,7 @@ type (
 	// ProcessFinishing says that the finish began, and why (G6).
 	ProcessFinishing struct {
 		At    `log:"info process finishing"`
-		Cause error
+		Cause error `log:"brief"`
 	}
 	// ProcessHurried says that what is left of the finish gets a short limit only: by a second signal
 	// (Forced, G9), or because the limit of the finish is used up.
@@ -68,7 +68,7 @@ type (
 	// with observers.
 	ProcessFinished struct {
 		At    `log:"info process finished"`
-		Cause error
+		Cause error         `log:"brief"`
 		Err   error         `log:"error process finished"`
 		Took  time.Duration // since ProcessFinishing
 	}
@@ -105,7 +105,7 @@ type (
 	BlockRestarting struct {
 		At      `log:"warn block restarting"`
 		Block   BlockDescriptor
-		Err     error
+		Err     error `log:"brief"`
 		Restart int
 		Pause   time.Duration
 	}
@@ -192,7 +192,7 @@ type (
 )
 
 // BlackBox is the record for whoever is woken at night: after a panic, a stuck block, or a finish that was cut short. It
-// comes once a second at most; what happens meanwhile is in the next one, or in one at the end. See [WithBlackBox].
+// comes once a second at most; what happens meanwhile is in the next one. See [WithBlackBox].
 type BlackBox struct {
 	At     `log:"error black box"`
 	Why    string
@@ -245,6 +245,7 @@ type eventBus struct {
 func (b *eventBus) start(in *initiator) {
 	b.fan, b.blackBox.in = feed.Fan[Event]{Readers: in.cfg.observers, Guard: guard}, in
 	if len(in.cfg.observers) > 0 || in.cfg.blackBox != "" {
+		b.blackBox.box.Wake = func() { b.emit(boxMark{now()}) }
 		b.feed = feed.New(maxEvents, b.deliver, func(n int) { b.deliver(EventsLost{now(), n}) })
 	}
 }
@@ -261,7 +262,9 @@ func (b *eventBus) deliver(e Event) {
 	if record != nil {
 		defer b.fan.Tell(*record) // also after an observer that ends the goroutine
 	}
-	b.fan.Tell(e)
+	if _, ours := e.(boxMark); !ours {
+		b.fan.Tell(e)
+	}
 }
 
 // close waits until observers have seen everything, up to the limit, and returns what went wrong with them.
@@ -285,6 +288,9 @@ type dropMark struct {
 func (m dropMark) event() Event {
 	return MessagesLost{m.At, m.unit.desc, m.unit.dropped.Swap(0), "dropped from a full mailbox"}
 }
+
+// boxMark stands for the second after which the black box may tell again.
+type boxMark struct{ At }
 
 // readyMark stands for a ReadyChanged whose reason is yet to be put in words.
 type readyMark struct {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,18 +42,18 @@ type initiator struct {
 	gate     chan struct{}        // holds one token, for who changes the list of blocks
 	claimed  atomic.Bool          // by the one call that flies, or lands
 	unwatch  func() bool          // ends the watch on the host's context
-	hung     atomic.Int32         // blocks abandoned so far
+	profile  stack.Profile        // of all goroutines
 	err      error                // what launch returns
 
 	mu     sync.Mutex
-	units  []*unit           // in the order of initialisation; its elements never change
-	left   []*unit           // gone, but for goroutines that hang
-	book   Status            // but for what is found elsewhere
-	number int               // of the current connection, 0: none
-	conn   ServerConnection  // the current one
-	down   []BlockRestarting // blocks that are being restarted
-	ready  bool              // as last told to observers
-	told   bool              // observers were told
+	units  []*unit                   // in the order of initialisation; its elements never change
+	left   []*unit                   // gone, but for goroutines that hang
+	book   Status                    // but for what is found elsewhere
+	number int                       // of the current connection, 0: none
+	conn   ServerConnection          // the current one
+	down   map[BlockDescriptor]error // blocks that are being restarted, and why
+	ready  bool                      // as last told to observers
+	told   bool                      // observers were told
 }
 
 // newInitiator checks the set-up and creates all blocks; the error lists every fault.
@@ -66,6 +65,7 @@ func newInitiator(cfg *config) (*initiator, error) {
 		flying: make(chan struct{}),
 		landed: make(chan struct{}),
 		added:  make(chan struct{}, 1),
+		down:   make(map[BlockDescriptor]error),
 		gate:   make(chan struct{}, 1),
 		book:   Status{State: StatePreparing, Since: time.Now()},
 	}
@@ -167,10 +167,10 @@ func (in *initiator) prepare() error {
 // callback in progress succeeds; one that overruns its limit, or a stop by too much, or abort, is left behind with its goroutine.
 func (in *initiator) bringUp(halt context.Context, abort <-chan struct{}, w *worker.Worker, units ...*unit) error {
 	p := in.patience(halt, abort)
-	for _, callback := range []string{callbackInit, callbackAttach} {
+	for _, callback := range []string{"Init", "Attach"} {
 		for _, u := range units {
 			l := u.life.Load()
-			if callback == callbackAttach && l.block.attach == nil {
+			if callback == "Attach" && l.block.attach == nil {
 				continue
 			}
 			cause := context.Cause(halt)
@@ -247,11 +247,7 @@ func (in *initiator) stop(cause error) {
 }
 
 // why returns the cause of the stop, nil before.
-func (in *initiator) why() error {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	return in.book.Cause
-}
+func (in *initiator) why() error { return context.Cause(in.alive) }
 
 func (in *initiator) enter(s State) {
 	in.mu.Lock()
@@ -263,9 +259,9 @@ func (in *initiator) enter(s State) {
 func (in *initiator) setDown(block BlockDescriptor, why error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.down = slices.DeleteFunc(in.down, func(d BlockRestarting) bool { return d.Block == block })
+	delete(in.down, block)
 	if why != nil {
-		in.down = append(in.down, BlockRestarting{Block: block, Err: why})
+		in.down[block] = why
 	}
 	in.refreshReady()
 }
@@ -288,8 +284,9 @@ func (in *initiator) summary() Status {
 	if in.connector != nil {
 		s.Connection = in.connector.status
 	}
-	if len(in.down) > 0 {
-		s.down = in.down[0]
+	for block, why := range in.down { // any of them
+		s.down = BlockRestarting{Block: block, Err: why}
+		break
 	}
 	connected := in.connector == nil || s.Connection.State == StateConnected
 	s.Ready = s.Cause == nil && s.State == StateRunning && connected && s.down.Err == nil

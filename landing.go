@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/sputnik-go/sputnik/internal/mailbox"
-	"github.com/sputnik-go/sputnik/internal/stack"
 	"github.com/sputnik-go/sputnik/internal/worker"
 )
 
@@ -16,8 +15,6 @@ const (
 	// hurryGrace is what is left for all remaining blocks once the finish is cut short, and for the
 	// observers after the last block.
 	hurryGrace = time.Second
-	// maxStacks bounds the blocks whose stacks are taken: each costs a look at all goroutines of the program.
-	maxStacks = 32
 	// lastReserve is what the last application block leaves to the connector and the finisher.
 	lastReserve = 3 * time.Second
 	// maxTail is what a block keeps of its time once its waiting in Send was ended.
@@ -137,13 +134,8 @@ func (u *unit) abandon(callbacks []string, after time.Duration) *AbandonedError 
 	return err
 }
 
-// stacks returns those of the block's own goroutines, as one that hangs.
-func (u *unit) stacks() string {
-	if u.in.hung.Add(1) > maxStacks {
-		return "(not taken: too many blocks hang)"
-	}
-	return stack.Of(u.in.id, u.desc.Responsibility)
-}
+// stacks returns those of the block's own goroutines.
+func (u *unit) stacks() string { return u.in.profile.Of(u.in.id, u.desc.Responsibility) }
 
 // share is a block's own limit, or half of what is left, so that those that follow always get something; the
 // last of the application gets more, as only the connector and the finisher follow.

@@ -22,7 +22,7 @@ type life struct {
 	cancel      context.CancelCauseFunc
 	ran         chan struct{}   // closed when Run has returned
 	flush       context.Context // see FlushContext; its end also frees the block's goroutines from waiting
-	timeUp      context.CancelFunc
+	timeUp      func()
 	number      int  // of the block's instances, from 1
 	initialised bool // Init has succeeded
 	replaced    bool // by a restart, or going to be; guarded by the unit's lock
@@ -35,7 +35,8 @@ func newLife(u *unit, b *Block) *life {
 		l.number = before.number + 1
 	}
 	labels := stack.Labelled(u.in.base, u.in.id, u.desc.Responsibility)
-	l.flush, l.timeUp = context.WithCancel(labels)
+	flush, end := context.WithCancel(labels)
+	l.flush, l.timeUp = flush, func() { end(); u.peer.GiveUp(errTimeToFinish) }
 	l.ctx, l.cancel = context.WithCancelCause(context.WithValue(labels, flushKey{}, l.flush))
 	if b.linked() {
 		l.link = link.New(l.deliverSoon, b.onConnect, b.onDisconnect)
@@ -64,8 +65,11 @@ func (l *life) open() {
 		return
 	}
 	l.unit.box.Open()
+	in := l.unit.in
+	if l.number > 1 {
+		in.setDown(l.unit.desc, nil)
+	}
 	if l.link != nil {
-		in := l.unit.in
 		in.mu.Lock() // so that the connector's news, which come after, find what they need
 		defer in.mu.Unlock()
 		l.link.Open(in.number, in.conn)
@@ -82,17 +86,11 @@ func (l *life) release() {
 	l.timeUp()
 }
 
-// The callbacks that bring a block up.
-const (
-	callbackInit   = "Init"
-	callbackAttach = "Attach"
-)
-
-// step calls one of them on the worker's goroutine, and leaves it behind when patience is at its end.
+// step calls Init or Attach on the worker's goroutine, and leaves it behind when patience is at its end.
 func (l *life) step(w *worker.Worker, p worker.Patience, callback string) error {
 	u, began := l.unit, time.Now()
 	call := func() error { return l.block.init(ConfFor(u.in.cfg.confFactory, u.desc)) }
-	if callback == callbackAttach {
+	if callback == "Attach" {
 		call = func() error { l.block.attach(&communicator{u, u}); return nil }
 	}
 	err, came := p.Await(run(w, l.ctx, call))
@@ -100,7 +98,7 @@ func (l *life) step(w *worker.Worker, p worker.Patience, callback string) error 
 		w.GiveUp()
 		return u.abandon([]string{callback}, time.Since(began))
 	}
-	if err == nil && callback == callbackInit {
+	if err == nil && callback == "Init" {
 		l.initialised = true
 		if l.number == 1 {
 			u.enter(StateInitialised)
@@ -210,7 +208,7 @@ func (l *life) consume(m mailbox.Msg) {
 				inMsg = false
 				box.Handled()
 				if request != nil {
-					request.Fail(&BlockError{l.unit.desc, "OnMsg", err})
+					request.Failed(peer, &BlockError{l.unit.desc, "OnMsg", err})
 				}
 				l.fail("OnMsg", err)
 			}

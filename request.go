@@ -59,6 +59,9 @@ var errTimeToFinish = fmt.Errorf("%w: the asking block has to finish", ErrTimeou
 // comes as soon as it is clear that there will be no answer: nobody is asked, no OnMsg, a full mailbox, OnMsg failed with
 // this message, the block ended or was restarted. A block that simply doesn't answer is waited for until it ends, or
 // until ctx does; inside of OnMsg, ctx should have a limit, since nothing else is handled meanwhile.
+//
+// A bc that isn't of this package, a decorated one or a mock, is asked for its initiator, which gets a message with a reserved
+// key. Where that is nobody's, the reason for a refusal isn't known, and the end of the other block not either.
 func Request(ctx context.Context, bc BlockCommunicator, msg Msg) (Msg, error) {
 	if errs.IsNil(bc) {
 		return nil, &RequestError{Err: ErrNoBlock}
@@ -82,18 +85,20 @@ func request(ctx context.Context, bc BlockCommunicator, msg Msg) (Msg, error) {
 		return nil, context.Cause(ctx)
 	}
 	var asker, asked *wait.Peer[BlockDescriptor]
-	var timeUp <-chan struct{}
 	if to != nil {
-		asker, asked, timeUp = &from.peer, &to.peer, from.life.Load().flush.Done()
+		asker, asked = &from.peer, &to.peer
 	}
 	w := wait.Request(ctx, asker, asked)
 	defer w.Leave()
+	if to != nil && from.life.Load().flush.Err() != nil { // else its end finds the request
+		w.Fail(errTimeToFinish)
+	}
 	msg[wait.Key] = w
 	if !w.Asking() || !bc.Send(msg) {
 		delete(msg, wait.Key)
 		w.Fail(refusal(ctx, from, to))
 	}
-	return w.Answer(timeUp, errTimeToFinish)
+	return w.Answer()
 }
 
 // ends finds out who asks whom. On a mock nobody knows.
@@ -153,7 +158,9 @@ func Broadcast(bc BlockCommunicator, msg Msg, filter func(BlockDescriptor) bool)
 		if !to.receives || filter == nil && to == from || filter != nil && !filter(to.desc) {
 			continue
 		}
-		if (&communicator{from, to}).Send(maps.Clone(msg)) {
+		own := maps.Clone(msg)
+		delete(own, wait.Key)
+		if (&communicator{from, to}).Send(own) {
 			accepted++
 		} else {
 			refused = append(refused, to.desc)

@@ -43,7 +43,7 @@ type RestartPolicy struct {
 }
 
 // WithRestart lets the block survive its failures: the instance that failed is finished, with Finish(false) where it
-// has a Finish, and when all its goroutines have returned, a new one is made by the factory and initialised. Messages meanwhile
+// has a Finish, and when all its callbacks have returned, a new one is made by the factory and initialised. Messages meanwhile
 // queue up, handles on the block stay good, and the new instance is told of the current connection. The message
 // that panicked is not delivered again; requests that the old instance had taken fail. Two instances never run at once: if
 // the old one doesn't end within its finish limit ([WithBlockFinishTimeout], else half of the process's), it is abandoned and the process
@@ -107,26 +107,27 @@ func (u *unit) restart(l *life, failure error) bool {
 
 // replace ends the instance that failed and makes others until one is up, or until that is no longer wanted.
 func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
-	in, policy := u.in, u.shape.restart
+	in, policy, first := u.in, u.shape.restart, failure
 	most, window := cmp.Or(policy.Max, DefaultRestartMax), cmp.Or(policy.Window, DefaultRestartWindow)
 	if !u.takeDown(l, nil, failure, paused) {
 		u.stayDown(failure)
-		u.stop(failure)
 		return
 	}
 	for {
 		n, ok := u.storm.Count(failure, most, window)
 		if !ok {
-			failed := &RestartError{u.desc, n, window, u.storm.First}
+			failed := &RestartError{u.desc, n, window, u.storm.First()}
 			u.stayDown(failed)
-			u.stop(failed)
 			return
 		}
 		pause := backoff.Pause(n, cmp.Or(policy.Backoff, DefaultRestartBackoff), cmp.Or(policy.BackoffCap, DefaultRestartBackoffCap))
 		in.events.emit(BlockRestarting{now(), u.desc, failure, n, pause})
 		wanted := !worker.Wait(u.ending, time.Now().Add(pause), in.stopping) && !worker.Closed(in.stopping)
-		if !wanted && (u.box.Stats().Depth == 0 || worker.Closed(u.lost)) {
-			u.stayDown(u.storm.First, failure)
+		if !wanted && u.box.Stats().Depth == 0 {
+			<-u.ending // until its turn, others may yet send
+		}
+		if !wanted && (u.box.Stats().Depth == 0 || worker.Closed(u.lost) || worker.Closed(in.hurried)) {
+			u.stayDown(first, failure)
 			return
 		}
 		next, err := u.renew()
@@ -134,12 +135,10 @@ func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 			u.note(func(b *BlockStatus) { b.Restarts++ })
 			next.start()
 			next.open()
-			in.setDown(u.desc, nil)
 			return
 		}
 		if !wanted || u.status().State == StateAbandoned { // there must never be two
-			u.stayDown(u.storm.First, err)
-			u.stop(u.storm.First)
+			u.stayDown(first, err)
 			return
 		}
 		failure = err
@@ -155,6 +154,7 @@ func (u *unit) stayDown(failures ...error) {
 	}
 	u.box.Close()
 	u.peer.Fail(0, ErrBlockEnded)
+	u.stop(failures[0])
 }
 
 // renew makes the next instance and brings it up to Attach.
@@ -172,7 +172,7 @@ func (u *unit) renew() (*life, error) {
 	next := newLife(u, b)
 	u.life.Store(next)
 	err := in.bringUp(context.Background(), u.lost, &w, u)
-	if err != nil && next.initialised { // Attach failed
+	if err != nil && next.initialised && u.status().State != StateAbandoned { // Attach failed
 		u.takeDown(next, &w, err, u.box.Pause())
 	}
 	return next, err

@@ -175,7 +175,7 @@ func TestEveryEventHasASinkCase(t *testing.T) {
 			return true
 		}
 		for i, f := range s.Fields.List {
-			if f.Tag == nil {
+			if f.Tag == nil || f.Tag.Value == "`log:\"brief\"`" {
 				assert.NotZero(t, i, "%s: no tag on At", spec.Name)
 				continue
 			}

@@ -50,7 +50,7 @@ func newUnit(in *initiator, d BlockDescriptor, b *Block, position int) *unit {
 	}
 	u.box.Init(b.capacity, mailbox.Overflow(b.overflow), func(first mailbox.Msg) { u.life.Load().consume(first) }, u.drop)
 	u.peer.Name, u.peer.Order = d, position
-	u.peer.Inside = func() bool { return stack.Inside((*life).consume) }
+	u.peer.Inside = func() bool { _, busy := u.box.Busy(); return busy && stack.Inside((*life).consume) }
 	u.peer.OnCircle = func(circle []BlockDescriptor) { in.events.emit(WaitCycle{now(), circle}) }
 	u.life.Store(newLife(u, b))
 	if b.bind != nil {

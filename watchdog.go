@@ -28,7 +28,9 @@ func (in *initiator) watch() {
 	for {
 		tick := in.cfg.watchdog / 4
 		for _, u := range in.blocks() {
-			tick = min(tick, u.look()/4)
+			if tick = min(tick, u.look()/4); worker.Closed(in.stopping) {
+				return
+			}
 		}
 		if worker.Wait(in.stopping, time.Now().Add(max(tick, time.Millisecond)), in.added) {
 			return
@@ -50,22 +52,22 @@ func (u *unit) look() time.Duration {
 	if !busy || u.shape.serial && news != "" {
 		onMsg = ""
 	}
-	u.see(0, news, l.number<<32+calls, limit)
-	u.see(1, onMsg, int(handled), limit) //nolint:gosec // a count
+	u.see(0, news, uint64(l.number)<<32+uint64(calls), limit) //nolint:gosec // counts
+	u.see(1, onMsg, handled, limit)
 	return limit
 }
 
 // see notes one look at a callback, and tells when it stalls, and when it came back.
-func (u *unit) see(i int, callback string, mark int, limit time.Duration) {
+func (u *unit) see(i int, callback string, mark uint64, limit time.Duration) {
 	turn, callback, took := u.watched[i].See(callback, mark, limit)
 	if turn == watch.None {
 		return
 	}
 	u.note(func(b *BlockStatus) { b.Stalled = cmp.Or(u.watched[0].Stalled(), u.watched[1].Stalled()) })
 	if turn == watch.Stalled {
+		u.peer.Inquire()
 		u.in.events.emit(CallbackStalled{now(), u.desc, callback, took, u.stacks()})
 	} else {
-		u.in.hung.Add(-1)
 		u.in.events.emit(CallbackReturned{now(), u.desc, callback, took})
 	}
 }

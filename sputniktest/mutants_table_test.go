@@ -4,7 +4,7 @@ var mutants = []mutant{
 	// Initialisation and order.
 	{
 		"the next Init runs although one has failed", "initiator.go",
-		"if err != nil {\n\t\t\t\treturn l.unit.notUp(step.callback, err)", "if err != nil && step.callback != \"Init\" {\n\t\t\t\treturn l.unit.notUp(step.callback, err)",
+		"if err = cmp.Or(err, cause); err != nil {", "if err = cmp.Or(err, cause); err != nil && callback != callbackInit {",
 	},
 	{
 		"forget a rollback", "landing.go",
@@ -53,7 +53,7 @@ var mutants = []mutant{
 	},
 	{
 		"an abandoned block is not in the error", "landing.go",
-		"u.fault(err)\n\tu.leave(err)", "u.leave(err)",
+		"u.fault(u.abandon(stuck, took))", "u.abandon(stuck, took)",
 	},
 	{
 		"the failure of Finish is not recorded", "life.go",
@@ -157,7 +157,7 @@ var mutants = []mutant{
 	},
 	{
 		"an added block finishes last", "change.go",
-		"in.units = append(in.units, u)", "in.units = slices.Insert(slices.Clone(in.units), in.cfg.infrastructure(), u)",
+		"in.units = append(in.units, u)", "in.units = slices.Insert(slices.Clone(in.units), len(in.units)-1, u)",
 	},
 	{
 		"a removed block's mailbox is not emptied", "landing.go",
@@ -186,7 +186,7 @@ var mutants = []mutant{
 	},
 	{
 		"a restart although the process stops", "restart.go",
-		"isClosed(u.ending) || isClosed(u.in.stopping)", "isClosed(u.ending)",
+		"worker.Closed(u.ending) || worker.Closed(u.in.stopping)", "worker.Closed(u.ending)",
 	},
 	{
 		"a failure that stays uncured is not in the error", "restart.go",

@@ -57,6 +57,10 @@ func (s *stage) do(it item, c call) error {
 		s.a.say("takes %v", it.after)
 	}
 	s.wait(it.after)
+	if (c == callConnect || c == callDisconnect) && (it.do == doPanic || it.do == doGoexit) && !s.outwait(c) {
+		s.a.say("thinks better of it: there is other news to come")
+		return nil
+	}
 	switch it.do {
 	case doHang, doSleep: // done
 	case doPanic:
@@ -106,6 +110,19 @@ func (s *stage) do(it item, c call) error {
 		s.a.say("breaks the connection: %v", w.server.push())
 	}
 	return nil
+}
+
+// outwait sleeps until no round of news is going on, and tells whether this block knows the newest. A callback that fails
+// lets the news go on and the process stop, at the same instant, and nobody can tell which is quicker.
+func (s *stage) outwait(c call) bool {
+	for {
+		since := s.w.now() - s.w.server.changed()
+		if since >= 3*newsPatience {
+			epoch, _ := s.w.server.standing()
+			return c == callConnect && epoch == s.w.o.linked(s.slot) || c == callDisconnect && epoch == 0
+		}
+		s.wait(3*newsPatience - since)
+	}
 }
 
 // wait sleeps, or less where the caller wants no result any more.

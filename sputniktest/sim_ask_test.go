@@ -3,6 +3,7 @@ package sputniktest_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -58,8 +59,16 @@ func (s *stage) request(it item) {
 		cancel()
 		waited()
 		s.w.o.answered(q, answer, err, !ok)
-		s.a.say("is answered by %s: %v", resp(it.to), err)
+		s.a.say("is answered by %s: %s", resp(it.to), describeAnswer(err))
 	}
+}
+
+// describeAnswer takes two reasons for one, as both may come at the same instant.
+func describeAnswer(err error) string {
+	if errors.Is(err, sputnik.ErrBlockEnded) || errors.Is(err, sputnik.ErrTimeout) && !errors.Is(err, context.DeadlineExceeded) {
+		return "one of the two ends"
+	}
+	return fmt.Sprint(err)
 }
 
 // answer does with a request what the plan says.
@@ -89,7 +98,7 @@ func (b *simBlock) answer(s *stage, q *ask, msg sputnik.Msg) {
 			return
 		}
 		m := b.w.o.forward(s.a, q.item.then, msg)
-		waited := b.w.o.waits(s, q.item.then, nil)
+		waited := b.w.o.waits(s, q.item.then, q)
 		ok = bc.Send(msg)
 		waited()
 		b.w.o.sent(m, ok)

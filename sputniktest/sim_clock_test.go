@@ -39,17 +39,6 @@ func (w *world) actor(id int, format string, args ...any) *actor {
 	return &actor{w: w, id: id, name: fmt.Sprintf(format, args...)}
 }
 
-// sleep lasts until the first instant of this actor after d.
-func (a *actor) sleep(d time.Duration) {
-	at := time.Since(a.w.start) + d
-	own := time.Duration(a.id*397) % grid
-	rest := (own - at%grid + grid) % grid
-	if rest == 0 {
-		rest = grid
-	}
-	time.Sleep(d + rest)
-}
-
 // dally sleeps for up to d, as the actor's own source of chance says.
 func (a *actor) dally(d time.Duration) {
 	a.draws++

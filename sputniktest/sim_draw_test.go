@@ -90,6 +90,7 @@ func (d dice) block() blockPlan {
 			Backoff: 1, BackoffCap: 1, // no room for jitter, which is no part of the seed
 			Window: d.between(100*time.Millisecond, 10*time.Second),
 		}
+		b.quick = false // an instance that is made for the last messages may end at the instant of its beginning
 	}
 	if d.wild && d.one(5) {
 		b.limit = d.between(50*time.Millisecond, 8*time.Second)
@@ -191,10 +192,13 @@ func (d dice) storm() {
 	what := pick(d, doPanic, doError, doGoexit, doReturn)
 	d.add(item{slot: slot, call: callRun, do: what, nth: d.IntN(3) - 1, after: d.between(0, time.Second)})
 	if d.one(2) {
+		d.add(item{slot: d.slot(), to: slot, then: slot, call: callStep, do: doRequest, count: 1, reply: replyNever, after: d.between(0, time.Second), gap: d.between(time.Second, 6*time.Second)})
+	}
+	if d.one(2) {
 		d.add(item{slot: slot, call: callMsg, do: doPanic, nth: d.IntN(8), after: d.between(0, 100*time.Millisecond)})
 		d.add(item{slot: d.slot(), to: slot, call: callStep, do: doSend, after: d.between(0, d.p.life), count: 4 + d.IntN(8)})
 	}
-	if d.one(4) {
+	if d.one(4) && !d.p.blocks[slot].linked { // a new instance that ends at once hears of the connection or not
 		d.add(item{slot: slot, call: pick(d, callFinish, callInit), nth: d.IntN(2), do: pick(d, doSignal, doShootDown, doCancel)})
 	}
 }

@@ -178,13 +178,13 @@ func (w *world) options(ctx context.Context) []sputnik.SputnikOption {
 	return opts
 }
 
-// secondObserver fails and dawdles as planned. How many events tell of lost messages is the scheduler's, so they don't count.
+// secondObserver fails and dawdles as planned. Events whose number is the scheduler's don't count.
 func (w *world) secondObserver() func(sputnik.Event) {
 	n := -1
 	a := w.actor(idGuardian+1, "observer")
 	return func(e sputnik.Event) {
 		switch e.(type) {
-		case sputnik.MessagesLost, sputnik.BlackBox:
+		case sputnik.MessagesLost, sputnik.BlackBox, sputnik.CallbackStalled, sputnik.CallbackReturned:
 			return
 		}
 		n++
@@ -235,4 +235,15 @@ func describe(err error) string {
 		fmt.Fprintf(&b, "; %v", f)
 	}
 	return b.String()
+}
+
+// sleep lasts until the first instant of this actor after d.
+func (a *actor) sleep(d time.Duration) {
+	at := time.Since(a.w.start) + d
+	own := time.Duration(a.id*397) % grid
+	rest := (own - at%grid + grid) % grid
+	if rest == 0 {
+		rest = grid
+	}
+	time.Sleep(d + rest)
 }

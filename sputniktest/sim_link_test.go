@@ -68,6 +68,13 @@ func (s *server) current() int {
 	return s.epoch
 }
 
+// linked returns the connection that a block was told of last.
+func (o *oracle) linked(slot int) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.books[slot].linked
+}
+
 // disconnecting is called when Disconnect begins.
 func (o *oracle) disconnecting(sick bool) {
 	o.mu.Lock()

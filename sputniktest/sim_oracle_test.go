@@ -269,7 +269,10 @@ func (o *oracle) observed(how string) {
 
 func (o *oracle) observe(e sputnik.Event) {
 	at := e.When().Sub(o.w.start)
-	if _, varies := e.(sputnik.MessagesLost); !varies { // one event may stand for many messages
+	switch e.(type) {
+	case sputnik.MessagesLost, sputnik.BlackBox: // one stands for many, how many is not the plan's
+	case sputnik.CallbackStalled, sputnik.CallbackReturned: // the watchdog may look at the instant of the begin, and see it or not
+	default:
 		o.w.trace.event(at, eventText(e))
 	}
 	o.mu.Lock()

@@ -165,3 +165,11 @@ func (s *server) standing() (epoch int, since time.Duration) {
 	}
 	return s.epoch, s.upAt
 }
+
+// changed returns when the connection came or was lost.
+func (s *server) changed() time.Duration {
+	_, since := s.standing()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return max(since, s.upAt, s.sickAt)
+}

@@ -37,7 +37,7 @@ func Age(t time.Time) string {
 
 func (b *Box) write(facts []Fact, columns []string, rows []Row) string {
 	var out strings.Builder
-	title := "black box of " + b.events[len(b.events)-1].Time.Format(time.RFC3339Nano)
+	title := "black box of " + b.now.Format(time.RFC3339Nano)
 	fmt.Fprintf(&out, "%s\n%s\n\n", title, strings.Repeat("=", len(title)))
 	fact(&out, Fact{"why", b.troubles[0].why})
 	for _, t := range b.troubles[1:] {

@@ -19,7 +19,7 @@ const (
 //	At `log:"warn messages lost"`
 //
 // unless another field with such a tag isn't zero. Fields that aren't become attributes, but for bools and embedded ones. Durations
-// are rounded, "err" is spelt out. Other words, if words has any for a field, come in its place, but for numbers and
+// are rounded, "err" is spelt out. A field tagged "brief" gets no stacks: another event has them. Other words, if words has any for a field, come in its place, but for numbers and
 // texts that are empty.
 func Of(at time.Time, v any, words func(key string, field any) []slog.Attr) slog.Record {
 	var level slog.Level
@@ -35,8 +35,13 @@ func Of(at time.Time, v any, words func(key string, field any) []slog.Attr) slog
 			_ = level.UnmarshalText([]byte(name)) // Info, where misspelt
 			text = rest
 		}
-		if !f.Anonymous && value.Kind() != reflect.Bool {
-			attrs = append(attrs, attributes(f.Name, value.Interface(), words)...)
+		if f.Anonymous || value.Kind() == reflect.Bool {
+			continue
+		}
+		for _, a := range attributes(f.Name, value.Interface(), words) {
+			if a.Key != Stacks || f.Tag.Get("log") != "brief" {
+				attrs = append(attrs, a)
+			}
 		}
 	}
 	r := slog.NewRecord(at, level, text, 0)

@@ -82,13 +82,17 @@ type cacheLine [64]byte
 type Waiter struct {
 	msg   Msg
 	taken chan bool // 1 slot: true when msg was accepted
+
+	decided atomic.Bool
 }
 
-// Msg returns the message, which is still the sender's.
-func (w *Waiter) Msg() Msg { return w.msg }
+func (w *Waiter) decide(accepted bool) {
+	w.decided.Store(true)
+	w.taken <- accepted
+}
 
 // Pending tells that the sender is still held.
-func (w *Waiter) Pending() bool { return len(w.taken) == 0 }
+func (w *Waiter) Pending() bool { return !w.decided.Load() }
 
 // Init makes a box usable. A capacity of 0 is unbounded. consume is the body of the consumer goroutine: it handles first,
 // if that isn't nil, and then what Next returns. lost gets each message that DropOldest drops.
@@ -145,11 +149,14 @@ func (b *Box) sendToFull(m Msg, mayWait bool) (accepted bool, held *Waiter) {
 	return false, w
 }
 
-// Await waits until the message of a Waiter is accepted, or until the box is closed or one of the two channels is.
-func (b *Box) Await(w *Waiter, quit, gone <-chan struct{}) (accepted bool) {
+// Await waits until the message of a Waiter is accepted, or until the box is closed or one of two channels is; or else until poke is
+// received from, when it is not over yet.
+func Await[T any](b *Box, w *Waiter, quit, gone <-chan struct{}, poke <-chan T) (accepted, over bool) {
 	select {
 	case ok := <-w.taken:
-		return ok
+		return ok, true
+	case <-poke:
+		return false, false
 	case <-quit:
 	case <-gone:
 	}
@@ -158,10 +165,10 @@ func (b *Box) Await(w *Waiter, quit, gone <-chan struct{}) (accepted bool) {
 	if i := slices.Index(b.waiters, w); i >= 0 {
 		b.waiters = slices.Delete(b.waiters, i, i+1)
 		b.rejected++
-		w.taken <- false
-		return false
+		w.decide(false)
+		return false, true
 	}
-	return <-w.taken // decided before the lock was ours
+	return <-w.taken, true // decided before the lock was ours
 }
 
 // push appends to the chain. Called with the lock held.
@@ -195,6 +202,9 @@ func (b *Box) Next() (Msg, bool) {
 	b.mu.Lock()
 	switch {
 	case b.news.Load(): // checked again under the lock that Kick takes
+	case b.off.Load(): // likewise, under that of Pause
+		b.mu.Unlock()
+		return nil, b.retire()
 	case b.chain.Len() > 0 && b.capacity > 0:
 		m := b.chain.Pop()
 		b.admit()
@@ -257,7 +267,7 @@ func (b *Box) admit() {
 	w := b.waiters[0]
 	b.waiters = slices.Delete(b.waiters, 0, 1)
 	b.push(w.msg)
-	w.taken <- true
+	w.decide(true)
 }
 
 // Handled counts a message that Next returned, or that consume was called with.
@@ -335,7 +345,7 @@ func (b *Box) Close() <-chan struct{} {
 	b.drained = make(chan struct{})
 	for _, w := range b.waiters {
 		b.rejected++
-		w.taken <- false
+		w.decide(false)
 	}
 	b.waiters = nil
 	if !b.opened && b.paused == nil {

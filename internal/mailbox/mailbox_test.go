@@ -17,7 +17,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func send(b *Box, m Msg, quit <-chan struct{}) bool {
 	accepted, held := b.Send(m, true)
 	if held != nil {
-		return b.Await(held, quit, nil)
+		accepted, _ = Await[int](b, held, quit, nil, nil)
 	}
 	return accepted
 }
@@ -141,12 +141,16 @@ func TestABoxIsASlice(t *testing.T) {
 			}
 			if m.paused && m.inside {
 				gate <- struct{}{}
+				m.inside = false
 			}
 			if m.paused {
 				<-paused
 			}
 			if !opened || m.paused {
 				b.Open()
+				synctest.Wait() // those that wait for room may get it
+				m.paused = false
+				m.take()
 			}
 			drained := b.Close()
 			close(gate)
@@ -269,6 +273,32 @@ func TestAPauseLosesNothing(t *testing.T) {
 			synctest.Wait()
 			require.Len(t, handled, 2*n+2)
 			require.Equal(t, 2*n+1, handled[2*n+1])
+		}
+		<-b.Close()
+	})
+}
+
+// A pause that comes just before the consumer parks stops it as well.
+func TestAPauseMeetsAConsumerAboutToPark(t *testing.T) {
+	synctest.Test(t, func(*testing.T) {
+		var b Box
+		b.Init(0, 0, func(msg Msg) {
+			for more := true; more; msg, more = b.Next() {
+				if msg != nil {
+					b.Handled()
+				}
+			}
+		}, nil)
+		b.Open()
+		for n := range 20_000 {
+			send(&b, Msg{}, nil)
+			for b.handled.Load() == uint64(n) { // then it is in Next
+			}
+			for range n % 50 { // at every moment of it
+				_ = b.Off()
+			}
+			<-b.Pause() // else the bubble finds that all are stuck
+			b.Open()
 		}
 		<-b.Close()
 	})

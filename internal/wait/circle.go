@@ -23,11 +23,27 @@ func (w *Wait[N]) goesOn() bool {
 	return w.Asking()
 }
 
-// inquire is called by the goroutine that is going to wait.
+// inquire is called when the wait begins, and when it turns to another peer.
 func (w *Wait[N]) inquire() {
-	if w.From == nil || w.To.waits.n.Load() == 0 {
-		return
+	if has := w.has(); has != nil && has.waits.n.Load() > 0 && has.waits.n.Load() < maxInquired {
+		w.look(has)
 	}
+}
+
+// maxInquired is how many waits a peer may have if it is to be looked at each time that another waits for it: beyond, that is too
+// dear, and left to Inquire.
+const maxInquired = 64
+
+// Inquire looks for circles through all that p waits for.
+func (p *Peer[N]) Inquire() {
+	for _, w := range p.waits.only((*Wait[N]).lasts) {
+		if has := w.has(); has != nil {
+			w.look(has)
+		}
+	}
+}
+
+func (w *Wait[N]) look(has *Peer[N]) {
 	reached := make(map[*Peer[N]]bool)
 	var edges []*Wait[N]
 	var visit func(p *Peer[N])
@@ -41,15 +57,19 @@ func (w *Wait[N]) inquire() {
 			visit(k.has())
 		}
 	}
-	visit(w.To)
+	visit(has)
 	if !reached[w.From] {
 		return
 	}
 	for _, k := range edges {
-		if k.held == nil && k.where.CompareAndSwap(unknown, inquired) {
-			k.done <- outcome{inquiry: true}
+		if k.where.CompareAndSwap(unknown, inquired) {
+			select {
+			case k.done <- outcome{inquiry: true}:
+			default: // it is over
+			}
 		}
 	}
+	w.tell()
 }
 
 // locate says where the current goroutine is, which is the one that waits.
@@ -59,8 +79,13 @@ func (w *Wait[N]) locate() {
 		return
 	}
 	w.where.Store(serving)
+	w.tell()
+}
+
+// tell tells of the circle that the wait is part of, once.
+func (w *Wait[N]) tell() {
 	on := w.circle()
-	for on != nil {
+	for on != nil && w.where.Load() == serving {
 		told := on[0].told.Load()
 		if told != nil && slices.Equal(*told, on) {
 			return

@@ -36,18 +36,20 @@ type Peer[N any] struct {
 type Wait[N any] struct {
 	From, To *Peer[N] // nil, both, where nobody knows them
 	ctx      context.Context
-	done     chan outcome    // one for the outcome, one for an inquiry by the way
+	done     chan outcome    // one for the outcome of a request, one for an inquiry by the way
 	held     *mailbox.Waiter // of a sender that waits for room
 	state    atomic.Uint32   // asking, ...
 	taker    atomic.Int64    // that its message was given to, from 1
 	passed   atomic.Bool     // served, so somebody else is to answer
 	where    atomic.Uint32   // unknown, ...
+	answered bool            // the outcome was fetched
 	at       [2]int          // in the lists
 
 	told atomic.Pointer[[]*Wait[N]] // the circle that was told last, where this is the first of it
 
 	mu     sync.Mutex
-	holder *Peer[N] // who has the message: the one that was asked, or another it was sent on to; nil: over
+	holder *Peer[N]                // who has the message: the one that was asked, or another it was sent on to; nil: over
+	heldUp atomic.Pointer[Peer[N]] // who waits for room to send it on
 }
 
 type outcome struct {
@@ -62,12 +64,14 @@ const (
 	failed
 )
 
-// Request begins a request. ctx ends it. Whoever begins must Leave.
+// Request begins a request, which ctx ends. Whoever begins must Leave.
 func Request[N any](ctx context.Context, from, to *Peer[N]) *Wait[N] {
-	w := &Wait[N]{From: from, To: to, ctx: ctx, done: make(chan outcome, 2)}
+	w := &Wait[N]{From: from, To: to, ctx: ctx}
 	if from != nil {
 		_ = from.waits.add(w, waitsSide) // that list is never over
 		w.Hand(to)
+	} else {
+		w.done = make(chan outcome, 2)
 	}
 	return w
 }
@@ -91,7 +95,11 @@ func (w *Wait[N]) Context() context.Context { return w.ctx }
 func (w *Wait[N]) Reply(msg mailbox.Msg) error { return w.settle(replied, msg, nil) }
 
 // Fail ends the request without an answer.
-func (w *Wait[N]) Fail(err error) { _ = w.settle(failed, nil, err) } // what was quicker stays
+func (w *Wait[N]) Fail(err error) {
+	if w.held == nil {
+		_ = w.settle(failed, nil, err) // what was quicker stays
+	}
+}
 
 func (w *Wait[N]) settle(state uint32, msg mailbox.Msg, err error) error {
 	if w.state.CompareAndSwap(asking, state) {
@@ -110,8 +118,15 @@ func (w *Wait[N]) Taken(taker int) { w.taker.Store(int64(taker)) }
 // Passed notes that p has served the message without an answer, which comes from elsewhere; unless it was sent on to another, who
 // has yet to serve it.
 func (w *Wait[N]) Passed(p *Peer[N]) {
-	if w.has() == p {
+	if w.Asking() && w.has() == p {
 		w.passed.Store(true)
+	}
+}
+
+// Failed notes that p has failed with the message, which ends the request; unless it was sent on to another.
+func (w *Wait[N]) Failed(p *Peer[N], err error) {
+	if w.has() == p {
+		w.Fail(err)
 	}
 }
 
@@ -122,60 +137,104 @@ func (w *Wait[N]) has() *Peer[N] {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if by := w.heldUp.Load(); by != nil {
+		return by
+	}
 	return w.holder
 }
 
-// Answer waits for the outcome. The end of timeUp is a failure, too.
-func (w *Wait[N]) Answer(timeUp <-chan struct{}, late error) (mailbox.Msg, error) {
-	w.inquire()
-	ended := w.ctx.Done()
-	for {
-		select {
-		case o := <-w.done:
-			if !o.inquiry {
-				return o.msg, o.err
-			}
-			w.locate()
-		case <-ended:
-			w.Fail(context.Cause(w.ctx))
-			ended = nil
-		case <-timeUp:
-			w.Fail(late)
-			timeUp = nil
-		}
+// SentOn notes whether the one that it was handed to has accepted the message; else it is where it was. A nil Wait is no request.
+func (w *Wait[N]) SentOn(accepted bool, was Holding[N]) {
+	switch {
+	case w == nil:
+	case accepted:
+		w.inquire()
+	default:
+		w.Hand(was.peer)
+		w.taker.Store(was.taker)
+		w.passed.Store(was.passed)
 	}
 }
 
-// Leave forgets the wait.
+// Answer waits for the outcome.
+func (w *Wait[N]) Answer() (mailbox.Msg, error) {
+	if w.To != nil && w.To.waits.n.Load() > 0 {
+		w.inquire()
+	}
+	o := w.outcome()
+	for ; o.inquiry; o = w.outcome() {
+		w.locate()
+	}
+	w.answered = true
+	return o.msg, o.err
+}
+
+// Leave forgets the request, which is over then.
 func (w *Wait[N]) Leave() {
+	w.Fail(ErrAskerGone)
 	w.Hand(nil)
 	if w.From != nil {
 		w.From.waits.remove(w, waitsSide)
 	}
 }
 
-// Hand notes who has the message now. A nil Wait is no request.
-func (w *Wait[N]) Hand(to *Peer[N]) {
+func (w *Wait[N]) outcome() outcome {
+	ended := w.ctx.Done()
+	if ended == nil {
+		return <-w.done // a select is dear
+	}
+	select {
+	case o := <-w.done:
+		return o
+	case <-ended:
+		w.Fail(context.Cause(w.ctx))
+		return <-w.done
+	}
+}
+
+// GiveUp fails all of the peer's own requests that are in progress.
+func (p *Peer[N]) GiveUp(err error) {
+	for _, w := range p.waits.only((*Wait[N]).goesOn) {
+		w.Fail(err)
+	}
+}
+
+// Holding is who has a message, and how far it has come there.
+type Holding[N any] struct {
+	peer   *Peer[N]
+	taker  int64
+	passed bool
+}
+
+// Hand notes who has the message now, in its mailbox, and returns who had it. A nil Wait is no request.
+func (w *Wait[N]) Hand(to *Peer[N]) (was Holding[N]) {
 	if w == nil {
-		return
+		return was
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	was = Holding[N]{w.holder, w.taker.Swap(0), w.passed.Swap(false)}
 	if w.holder == to || w.holder == nil && !w.Asking() {
-		return
+		return was
 	}
 	if w.holder != nil {
 		w.holder.asked.remove(w, askedSide)
 	}
 	w.holder = nil
-	if to == nil {
-		return
+	var over error
+	for _, p := range []*Peer[N]{to, was.peer} { // one that is over doesn't get it
+		if to == nil || p == nil {
+			break
+		}
+		if over = p.asked.add(w, askedSide); over == nil {
+			w.holder = p
+			return was
+		}
 	}
-	if err := to.asked.add(w, askedSide); err != nil {
-		w.Fail(err)
-		return
+	if over != nil {
+		w.Fail(over)
 	}
-	w.holder = to
+	return was
 }
 
 // Fail ends the requests that were given to a taker; 0: all of them, and those to come.
@@ -186,33 +245,46 @@ func (p *Peer[N]) Fail(taker int, err error) {
 		p.asked.over = err
 	}
 	for _, w := range p.asked.all {
-		if taker == 0 || w.taker.Load() == int64(taker) {
+		if w.heldUp.Load() == nil && (taker == 0 || w.taker.Load() == int64(taker)) {
 			w.Fail(err)
 		}
 	}
 }
 
 // Room waits for room in a mailbox, until quit is closed at the latest.
-func Room[N any](from, to *Peer[N], box *mailbox.Box, held *mailbox.Waiter, quit <-chan struct{}) (accepted bool) {
+// request is that which the message makes, if any: the message itself may be the receiver's by now.
+func Room[N any](from, to *Peer[N], box *mailbox.Box, held *mailbox.Waiter, request *Wait[N], quit <-chan struct{}) (accepted bool) {
 	w := &Wait[N]{From: from, To: to, held: held}
 	_ = from.waits.add(w, waitsSide)
 	defer from.waits.remove(w, waitsSide)
-	w.inquire()
-	w.locate()
 	var gone <-chan struct{}
-	if request, ok := held.Msg()[Key].(*Wait[N]); ok { // its asker may leave
+	if request != nil { // its asker may leave
 		gone = request.ctx.Done()
+		if request.From != from {
+			request.heldUp.Store(from)
+			defer request.heldUp.Store(nil)
+		}
 	}
-	return box.Await(held, quit, gone)
+	w.inquire()
+	for {
+		accepted, over := mailbox.Await(box, held, quit, gone, w.done)
+		if over {
+			return accepted
+		}
+		w.locate()
+	}
 }
 
 // list holds the waits on one side of a peer.
 type list[N any] struct {
-	n    atomic.Int32
-	mu   sync.Mutex
-	all  []*Wait[N]
-	over error // why no more are taken
+	n     atomic.Int32
+	mu    sync.Mutex
+	all   []*Wait[N]
+	over  error          // why no more are taken
+	spare []chan outcome // of requests that are through
 }
+
+const maxSpares = 16
 
 // Which of its two lists a wait is in.
 const (
@@ -229,7 +301,20 @@ func (l *list[N]) add(w *Wait[N], side int) error {
 	w.at[side] = len(l.all)
 	l.all = append(l.all, w)
 	l.n.Add(1)
+	if side == waitsSide {
+		w.done = l.channel()
+	}
 	return nil
+}
+
+// channel returns one of an earlier request, or a new one. Called with the lock held.
+func (l *list[N]) channel() (ch chan outcome) {
+	last := len(l.spare) - 1
+	if last < 0 {
+		return make(chan outcome, 2)
+	}
+	ch, l.spare = l.spare[last], l.spare[:last]
+	return ch
 }
 
 func (l *list[N]) remove(w *Wait[N], side int) {
@@ -241,6 +326,9 @@ func (l *list[N]) remove(w *Wait[N], side int) {
 	l.all[last] = nil
 	l.all = l.all[:last]
 	l.n.Add(-1)
+	if side == waitsSide && (w.answered || w.held != nil) && len(l.spare) < maxSpares {
+		l.spare = append(l.spare, w.done) // without the outcome; an inquiry that is late does the next one no harm
+	}
 }
 
 // only returns those that are so.

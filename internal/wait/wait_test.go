@@ -25,7 +25,7 @@ func TestARequestEndsOnce(t *testing.T) {
 	require.NoError(t, w.Reply(mailbox.Msg{"n": 1}))
 	require.ErrorIs(t, w.Reply(nil), ErrReplied)
 	b.Fail(0, errOver) // comes too late
-	msg, err := w.Answer(nil, nil)
+	msg, err := w.Answer()
 	require.NoError(t, err)
 	require.Equal(t, mailbox.Msg{"n": 1}, msg)
 }
@@ -33,24 +33,21 @@ func TestARequestEndsOnce(t *testing.T) {
 func TestAnAskerThatLeftIsGone(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	w := Request(ctx, new(Peer[int]), new(Peer[int]))
+	defer w.Leave()
 	cancel(errOver)
-	_, err := w.Answer(nil, nil)
+	_, err := w.Answer()
 	require.ErrorIs(t, err, errOver)
-	w.Leave()
 	require.ErrorIs(t, w.Reply(nil), ErrAskerGone)
 }
 
 func TestOneWhoEndsFailsWhatItHas(t *testing.T) {
 	a, b, c := new(Peer[int]), new(Peer[int]), new(Peer[int])
 	taken, waiting, sentOn := Request(t.Context(), a, b), Request(t.Context(), a, b), Request(t.Context(), a, b)
-	defer taken.Leave()
-	defer waiting.Leave()
-	defer sentOn.Leave()
 	taken.Taken(1)
 	sentOn.Hand(c)
 
 	b.Fail(1, errOver)
-	_, err := taken.Answer(nil, nil)
+	_, err := taken.Answer()
 	require.ErrorIs(t, err, errOver)
 	require.True(t, waiting.Asking(), "the next taker may answer it")
 
@@ -89,7 +86,7 @@ func TestACircleIsToldExactlyWhenThereIsOne(t *testing.T) {
 				go func() {
 					w := Request(ctx, peers[i], to)
 					defer w.Leave()
-					_, _ = w.Answer(nil, nil)
+					_, _ = w.Answer()
 				}()
 				if r.IntN(2) == 0 {
 					synctest.Wait() // else some begin at the same time

@@ -7,7 +7,7 @@ import "time"
 // concurrent use.
 type Call struct {
 	name  string // in progress; empty: none
-	mark  int
+	mark  uint64
 	since time.Time // first seen
 	told  bool
 }
@@ -24,7 +24,7 @@ const (
 
 // See notes one look: at which call is in progress, if any, and at a mark that tells it from the one before, which
 // may have the same name. It returns what is new, of which call, and how long that runs or ran, as far as was seen.
-func (c *Call) See(name string, mark int, limit time.Duration) (turn Turn, of string, took time.Duration) {
+func (c *Call) See(name string, mark uint64, limit time.Duration) (turn Turn, of string, took time.Duration) {
 	before, took := *c, time.Since(c.since)
 	switch {
 	case name != c.name || mark != c.mark:

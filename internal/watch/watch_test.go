@@ -14,7 +14,7 @@ type look struct {
 	took time.Duration
 }
 
-func see(c *Call, name string, mark int) look {
+func see(c *Call, name string, mark uint64) look {
 	turn, of, took := c.See(name, mark, 2*time.Second)
 	return look{turn, of, took}
 }
@@ -35,7 +35,7 @@ func TestACallStallsOnceAndComesBackOnce(t *testing.T) {
 func TestShortCallsOfTheSameNameNeverStall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var c Call
-		for mark := range 10 {
+		for mark := range uint64(10) {
 			require.Equal(t, look{}, see(&c, "f", mark))
 			time.Sleep(time.Second)
 		}

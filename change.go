@@ -59,6 +59,8 @@ func change(ctx context.Context, bc BlockCommunicator, do func(halt context.Cont
 		select {
 		case <-halt.Done():
 			return context.Cause(halt)
+		case <-from.ending: // else two blocks that remove each other would wait for each other
+			return fmt.Errorf("%w: the block that asks for it ends", ErrNotRunning)
 		case <-admitted:
 		}
 	}

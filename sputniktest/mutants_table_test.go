@@ -4,7 +4,7 @@ var mutants = []mutant{
 	// Initialisation and order.
 	{
 		"the next Init runs although one has failed", "initiator.go",
-		"if err = cmp.Or(err, cause); err != nil {", "if err = cmp.Or(err, cause); err != nil && callback != callbackInit {",
+		"if err = cmp.Or(err, cause); err != nil {", "if err = cmp.Or(err, cause); err != nil && callback != \"Init\" {",
 	},
 	{
 		"forget a rollback", "landing.go",
@@ -82,7 +82,7 @@ var mutants = []mutant{
 	},
 	{
 		"a sender that waits is told no, and its message handled", "internal/mailbox/mailbox.go",
-		"b.push(w.msg)\n\tw.taken <- true", "b.push(w.msg)\n\tw.taken <- len(b.waiters) == 0",
+		"b.push(w.msg)\n\tw.decide(true)", "b.push(w.msg)\n\tw.decide(len(b.waiters) == 0)",
 	},
 	{
 		"a sender that waits is not counted at the finish", "internal/mailbox/mailbox.go",
@@ -140,11 +140,11 @@ var mutants = []mutant{
 	},
 	{
 		"a request whose OnMsg panics is not failed", "life.go",
-		"request.Fail(&BlockError{l.unit.desc, \"OnMsg\", err})", "_ = request",
+		"request.Failed(peer, &BlockError{l.unit.desc, \"OnMsg\", err})", "_ = request",
 	},
 	{
 		"all receivers of a broadcast share one map", "request.go",
-		"Send(maps.Clone(msg))", "Send(maps.Clone(msg)) && len(maps.Clone(msg)) < 0 || (&communicator{from, to}).Send(msg)",
+		"own := maps.Clone(msg)", "own := msg\n\t\t_ = maps.Clone(msg)",
 	},
 	{
 		"a circle that is none", "internal/wait/circle.go",
@@ -182,7 +182,7 @@ var mutants = []mutant{
 	},
 	{
 		"a storm never ends", "internal/backoff/storm.go",
-		"if len(s.at) >= most {", "if len(s.at) >= most+3 {",
+		"if len(s.failures) >= most {", "if len(s.failures) >= most+3 {",
 	},
 	{
 		"a restart although the process stops", "restart.go",

@@ -290,7 +290,7 @@ func TestAPauseMeetsAConsumerAboutToPark(t *testing.T) {
 			}
 		}, nil)
 		b.Open()
-		for n := range 20_000 {
+		for n := range 3_000 {
 			send(&b, Msg{}, nil)
 			for b.handled.Load() == uint64(n) { // then it is in Next
 			}

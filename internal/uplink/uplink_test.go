@@ -265,7 +265,8 @@ func TestTheContextOfConnectEndsWithTheLimitAndTheEnd(t *testing.T) {
 		began := time.Now()
 		require.ErrorIs(t, f.stop(), errEnd)
 		assert.Zero(t, time.Since(began))
-		assert.Equal(t, []string{"1s stalled Connect 1s", "1s failed 1 Connect: timeout (1s)"}, f.log)
+		// Whether it also stalled is not told: it returns at the very moment of its limit.
+		assert.Equal(t, "1s failed 1 Connect: timeout (1s)", f.log[len(f.log)-1])
 	})
 }
 

@@ -62,7 +62,7 @@ type job struct {
 	under    condition
 	budget   time.Duration
 	only     []string // peers; nil: all
-	rounds   int      // at most; 0: no limit of its own
+	rounds   int      // at most, for the long ones; 0: no limit of its own
 }
 
 func (j job) String() string {
@@ -100,7 +100,7 @@ func short() plan {
 }
 
 func full() plan {
-	const budget = 200 * time.Millisecond
+	const budget = 150 * time.Millisecond
 	p := plan{rounds: 15}
 	for _, under := range []condition{calm, hogs, one} {
 		for _, w := range []string{
@@ -110,10 +110,10 @@ func full() plan {
 		}
 	}
 	p.jobs = append(p.jobs,
-		job{workload: "idle", rounds: 3},
+		job{workload: "idle", rounds: 2},
 		job{workload: "waiting", only: []string{sputnik, channel1}, rounds: 5},
 		job{workload: "flight-10000"},
-		job{workload: "flight-100000", rounds: 3},
+		job{workload: "flight-100000", rounds: 1},
 		job{workload: "broken", budget: budget, only: []string{sputnik}},
 	)
 	return p
@@ -164,14 +164,24 @@ func (p plan) run(ctx context.Context, dir string, r *record, end time.Time) (in
 	return p.rounds, nil
 }
 
-// patience is how long one figure is waited for: hogs make some peers stand still.
-const patience = 60 * time.Second
+// How long one figure is waited for: hogs make some peers stand still.
+const (
+	patience     = 10 * time.Second
+	longPatience = time.Minute // for 100,000 components
+)
+
+func (j job) patience() time.Duration {
+	if j.rounds > 0 {
+		return longPatience
+	}
+	return patience
+}
 
 func measure(ctx context.Context, dir string, p peer, j job, r *record, round int) error {
 	if r.stuck[stuck{j.String(), p.name}] {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, j.patience())
 	defer cancel()
 	args := append([]string{"-workload", j.workload, "-for", j.budget.String()}, p.args...)
 	cmd := exec.CommandContext(ctx, filepath.Join(dir, p.program), args...)
@@ -187,7 +197,7 @@ func measure(ctx context.Context, dir string, p peer, j job, r *record, round in
 	cmd.Stderr = &complaint
 	out, err := cmd.Output()
 	if context.Cause(ctx) == context.DeadlineExceeded { //nolint:errorlint // this very one
-		log.Printf("%s: %s: gave up after %v", p.name, j, patience)
+		log.Printf("%s: %s: gave up after %v", p.name, j, j.patience())
 		r.stuck[stuck{j.String(), p.name}] = true
 		return nil
 	}

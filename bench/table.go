@@ -71,7 +71,7 @@ func measured(r *record, p plan, names, metrics []string) (rows [][]string) {
 				k := key{j.workload, j.under, metric, n}
 				cell := figure(r, k)
 				if r.stuck[stuck{j.String(), n}] {
-					cell = "> " + patience.String()
+					cell = "> " + j.patience().String()
 				}
 				row, empty = append(row, cell), empty && cell == dash
 			}

@@ -30,8 +30,8 @@ const (
 	Disconnect = "OnServerDisconnect"
 )
 
-// New makes a link. resume is called, with the link's lock held, when there is something to deliver: it must see to it that
-// somebody soon does. connect and disconnect, the receiver's callbacks, may be nil.
+// New makes a link. resume is called, with the link's lock held, when there is something to deliver: it must see to it
+// that somebody soon does. connect and disconnect, the receiver's callbacks, may be nil.
 func New(resume func(), connect func(conn any), disconnect func()) *Link {
 	l := &Link{resume: resume, connect: connect, disconnect: disconnect, idle: make(chan struct{})}
 	close(l.idle)

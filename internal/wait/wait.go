@@ -82,6 +82,10 @@ func (p *Peer[N]) Of(msg mailbox.Msg) *Wait[N] {
 	if p.asked.n.Load() == 0 {
 		return nil
 	}
+	return of[N](msg)
+}
+
+func of[N any](msg mailbox.Msg) *Wait[N] {
 	w, _ := msg[Key].(*Wait[N])
 	return w
 }
@@ -147,15 +151,19 @@ func (w *Wait[N]) has() *Peer[N] {
 // SentOn notes whether the one that it was handed to has accepted the message; else it is where it was. A nil Wait is
 // no request.
 func (w *Wait[N]) SentOn(accepted bool, was Holding[N]) {
-	switch {
-	case w == nil:
-	case accepted:
-		w.inquire()
-	default:
-		w.Hand(was.peer)
-		w.taker.Store(was.taker)
-		w.passed.Store(was.passed)
+	if w != nil {
+		w.sentOn(accepted, was)
 	}
+}
+
+func (w *Wait[N]) sentOn(accepted bool, was Holding[N]) {
+	if accepted {
+		w.inquire()
+		return
+	}
+	w.hand(was.peer)
+	w.taker.Store(was.taker)
+	w.passed.Store(was.passed)
 }
 
 // Answer waits for the outcome.
@@ -213,6 +221,10 @@ func (w *Wait[N]) Hand(to *Peer[N]) (was Holding[N]) {
 	if w == nil {
 		return was
 	}
+	return w.hand(to)
+}
+
+func (w *Wait[N]) hand(to *Peer[N]) (was Holding[N]) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	was = Holding[N]{w.holder, w.taker.Swap(0), w.passed.Swap(false)}

@@ -1,6 +1,7 @@
 package sputnik
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,19 +60,20 @@ func change(ctx context.Context, bc BlockCommunicator, do func(halt context.Cont
 	}
 	halt, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	stopped := func() { cancel(fmt.Errorf("%w: it stops: %w", ErrNotRunning, in.why())) }
+	stopped := func() { cancel(fmt.Errorf("%w: %w", ErrNotRunning, cmp.Or(in.why(), ErrBlockEnded))) }
 	defer context.AfterFunc(in.alive, stopped)()
-	if worker.Closed(in.stopping) {
+	if worker.Closed(in.stopping) || worker.Closed(from.ending) {
 		stopped()
 	}
 	for _, admitted := range []<-chan struct{}{in.flying, in.gate} {
 		select {
-		case <-halt.Done():
-			return context.Cause(halt)
-		case <-from.ending: // else two blocks that remove each other would wait for each other
-			return fmt.Errorf("%w: the block that asks for it ends", ErrNotRunning)
 		case <-admitted:
+			continue
+		case <-halt.Done():
+		case <-from.ending: // else two blocks that remove each other would wait for each other
+			stopped()
 		}
+		return context.Cause(halt)
 	}
 	defer func() { in.gate <- struct{}{} }()
 	if halt.Err() != nil { // select chooses at random

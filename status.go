@@ -66,8 +66,7 @@ func (s Status) reason() string {
 	case s.down.Err != nil:
 		return fmt.Sprintf("block %s is being restarted: %v", s.down.Block, s.down.Err)
 	}
-	c := s.Connection
-	why := "no connection to the server"
+	c, why := s.Connection, "no connection to the server"
 	if c.State == StateConnecting {
 		why += fmt.Sprintf(": attempt %d is in progress", c.Attempt)
 	} else if !c.NextTry.IsZero() {

@@ -222,15 +222,19 @@ func TestARequestSentOnOutlivesAFailureOfItsSender(t *testing.T) {
 
 func TestARequestThatIsNotSentOnFallsWithWhoeverKeepsIt(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		var a, b sputnik.BlockCommunicator
+		var a, b, gone sputnik.BlockCommunicator
 		kept := make(chan sputnik.Msg, 1)
-		f := takeOff(t, crew{idle("deaf"), idle("b", handle(&b), onFailure(sputnik.RestartPolicy{}), failAfter(time.Minute, errBoom),
+		f := takeOff(t, crew{echo("c"), idle("b", handle(&b), onFailure(sputnik.RestartPolicy{}), failAfter(time.Minute, errBoom),
 			sputnik.WithOnMsg(func(m sputnik.Msg) {
-				assert.False(t, to(t, b, "deaf").Send(m))
+				assert.False(t, gone.Send(m))
 				kept <- m
 			})), idle("a", handle(&a))})
+		gone = to(t, b, "c")
+		require.NoError(t, sputnik.RemoveBlock(t.Context(), a, "c"))
 		began := time.Now()
-		_, err := sputnik.Request(t.Context(), to(t, a, "b"), sputnik.Msg{})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		_, err := sputnik.Request(ctx, to(t, a, "b"), sputnik.Msg{})
 		require.ErrorIs(t, err, sputnik.ErrBlockEnded, "its next instance knows nothing of it")
 		assert.Equal(t, time.Minute, time.Since(began))
 		require.ErrorIs(t, sputnik.Reply(<-kept, nil), sputnik.ErrAskerGone)
@@ -241,11 +245,11 @@ func TestARequestThatIsNotSentOnFallsWithWhoeverKeepsIt(t *testing.T) {
 
 func TestARequestThatRunCanNotSendOnIsStillRunsToAnswer(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		var a, x sputnik.BlockCommunicator
+		var a, x, gone sputnik.BlockCommunicator
 		var answered error
 		kept := make(chan sputnik.Msg, 1)
 		f := takeOff(t, crew{
-			idle("deaf"),
+			echo("c"),
 			idle("a", handle(&a), sputnik.WithOnMsg(func(m sputnik.Msg) {
 				if m["go"] == nil {
 					kept <- m
@@ -254,7 +258,7 @@ func TestARequestThatRunCanNotSendOnIsStillRunsToAnswer(t *testing.T) {
 				_, answered = sputnik.Request(context.Background(), to(t, a, "x"), sputnik.Msg{})
 			}), sputnik.WithRunContext(func(ctx context.Context, bc sputnik.BlockCommunicator) error {
 				m := <-kept
-				assert.False(t, to(t, bc, "deaf").Send(m))
+				assert.False(t, gone.Send(m))
 				bc.Send(sputnik.Msg{"go": true})
 				time.Sleep(time.Minute)
 				assert.NoError(t, sputnik.Reply(m, nil))
@@ -268,6 +272,8 @@ func TestARequestThatRunCanNotSendOnIsStillRunsToAnswer(t *testing.T) {
 				_ = sputnik.Reply(m, nil)
 			})),
 		})
+		gone = to(t, a, "c")
+		require.NoError(t, sputnik.RemoveBlock(t.Context(), a, "c"))
 		x.Send(sputnik.Msg{"go": true})
 		time.Sleep(2 * time.Minute)
 		assert.Empty(t, eventsOf[sputnik.WaitCycle](f), "a's OnMsg isn't what x waits for")

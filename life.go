@@ -252,7 +252,6 @@ func (l *life) deliver() {
 // the block may still wait for. It returns the names of the callbacks that did not come back. w is the goroutine of
 // initialisation where Run was never started.
 func (l *life) end(w *worker.Worker, cause error, emptied <-chan struct{}, began time.Time, share time.Duration, cut <-chan struct{}, release func()) (stuck []string) {
-	in := l.unit.in
 	tail := min(share/4, maxTail)
 	soft := began.Add(share - tail)
 	l.cancel(cause)
@@ -272,8 +271,8 @@ func (l *life) end(w *worker.Worker, cause error, emptied <-chan struct{}, began
 	stuck = worker.Stuck(callbacks, soft, cut)
 	release() // before the time is up: a callback may hang in a Send that waits
 	if len(stuck) > 0 {
-		if worker.Closed(in.hurried) {
-			tail = min(share, in.share(l.unit))
+		if worker.Closed(l.unit.in.hurried) {
+			tail = min(share, l.unit.in.share(l.unit))
 		}
 		stuck = worker.Stuck(callbacks, time.Now().Add(tail), nil)
 	}

@@ -100,7 +100,8 @@ func (u *unit) restart(l *life, failure error) bool {
 	l.replaced = true
 	u.book.State, u.book.Since = StateRestarting, time.Now()
 	u.in.setDown(u.desc, failure)
-	paused := u.box.Pause() // at once: the instance gets no further message
+	paused := u.box.Pause() // at once: the instance gets no further message, and no news
+	l.link.Close()
 	before, through := u.keeper, make(chan struct{})
 	u.keeper = through
 	go func() {

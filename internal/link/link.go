@@ -62,8 +62,11 @@ func (l *Link) Set(number int, conn any) <-chan struct{} {
 	return l.idle
 }
 
-// Close lets nothing more through. The returned channel is closed when no callback is in progress.
+// Close lets nothing more through. Of a nil Link there is nothing to close. The returned channel is closed when no callback is in progress.
 func (l *Link) Close() <-chan struct{} {
+	if l == nil {
+		return nil
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true

@@ -145,12 +145,20 @@ func (p *Peer[N]) servingWait() *Wait[N] {
 // WaitsFor returns the one that this one waits for, by the goroutine that serves it or by another one.
 func (p *Peer[N]) WaitsFor() (name N, waits bool) {
 	if k := p.servingWait(); k != nil {
-		return k.To.Name, true
+		return k.whom(), true
 	}
 	for _, k := range p.waits.only((*Wait[N]).goesOn) {
-		return k.To.Name, true
+		return k.whom(), true
 	}
 	return name, false
+}
+
+// whom returns who it is that is waited for: whoever has the message, or was asked.
+func (w *Wait[N]) whom() N {
+	if has := w.has(); has != nil {
+		return has.Name
+	}
+	return w.To.Name
 }
 
 // Circles returns those that stand still for each other, if p is the first of them: one circle, or none.

@@ -7,8 +7,8 @@ import (
 	"github.com/sputnik-go/sputnik/internal/blackbox"
 )
 
-// WithBlackBox appends each [BlackBox] record to the file at path, made for its owner only; its folder must exist. Beyond 4 MiB the file
-// is set aside as path.1. Observers and the logger get the record with and without it.
+// WithBlackBox appends each [BlackBox] record to the file at path, made for its owner only; its folder must exist.
+// Beyond 4 MiB the file is set aside as path.1. Observers and the logger get the record also without this option.
 func WithBlackBox(path string) SputnikOption {
 	return option(func(c *config) {
 		if !blackbox.Placeable(path) {
@@ -18,8 +18,8 @@ func WithBlackBox(path string) SputnikOption {
 	})
 }
 
-// blackBox makes a record of the last events and of the status when something is badly wrong. It is used by the goroutine
-// that delivers events only.
+// blackBox makes a record of the last events and of the status when something is badly wrong. It is used by the
+// goroutine that delivers events only.
 type blackBox struct {
 	in  *initiator
 	box blackbox.Box

@@ -186,3 +186,32 @@ func TestTheBlackBoxWritesAtMostOnceASecondAndLosesNothing(t *testing.T) {
 		}
 	})
 }
+
+func TestTheBlackBoxTellsWithinASecondWhateverHappensAfterwards(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var bc sputnik.BlockCommunicator
+		path := filepath.Join(t.TempDir(), "box.txt")
+		f := takeOff(t, crew{idle("b", sputnik.WithOnMsg(func(m sputnik.Msg) { panicHere(fmt.Sprintf("<%v>", m["n"])) }),
+			onFailure(sputnik.RestartPolicy{Backoff: 1, BackoffCap: 1, Max: 1000})), idle("from", handle(&bc))}, sputnik.WithBlackBox(path))
+		for n := range 3 { // 200 ms after one another
+			to(t, bc, "b").Send(sputnik.Msg{"n": n})
+			time.Sleep(200 * time.Millisecond)
+		}
+		time.Sleep(time.Second) // and nothing more happens
+		synctest.Wait()
+		boxes := eventsOf[sputnik.BlackBox](f)
+		require.Len(t, boxes, 2)
+		assert.Contains(t, boxes[0].Report, "<0>")
+		assert.NotContains(t, boxes[0].Report, "<1>")
+		written, err := os.ReadFile(path)
+		require.NoError(t, err)
+		for _, late := range []string{"<1>", "<2>"} {
+			assert.Contains(t, boxes[1].Report, late)
+			assert.Contains(t, string(written), late)
+		}
+		assert.Equal(t, time.Second, boxes[1].Time.Sub(boxes[0].Time).Round(time.Millisecond))
+		time.Sleep(24 * time.Hour)
+		require.NoError(t, f.land())
+		assert.Len(t, eventsOf[sputnik.BlackBox](f), 2, "once")
+	})
+}

@@ -50,20 +50,22 @@ func (d BlockDescriptor) String() string {
 // The callbacks of a block. Each is guarded: a panic or runtime.Goexit becomes an error that names the
 // block and the callback (G11).
 type (
-	// Init reads the configuration and acquires what the block needs. Called once, before any Run,
-	// on the goroutine of initialisation, in the order of the block list (G1). An error takes the
-	// process down again (G2); Finish of the block that failed is not called.
-	// Don't work with the server here: wait for OnServerConnect.
+	// Init reads the configuration and acquires what the block needs. It is called once for each instance of the block:
+	// at the start of the process before any Run, on the goroutine of initialisation, in the order of the block list
+	// (G1), and an error takes the process down again (G2); for a block that is added ([AddBlock]) or restarted
+	// ([WithRestart]) beside the others that run. Finish of the instance that failed is not called. Don't work with
+	// the server here: wait for OnServerConnect.
 	Init func(cf ConfFactory) error
 
-	// Run is the block's main goroutine, started once, after every Init succeeded (G3). It may
-	// return early; the block then lives on by its other callbacks.
+	// Run is the block's main goroutine, started once for each instance: at the start after every Init succeeded, else
+	// after its own (G3). It may return early; the block then lives on by its other callbacks.
 	Run func(communicator BlockCommunicator)
 
-	// Finish releases what the block holds and makes Run return. It is called once.
-	// init is true when Run was never started, because another Init failed (then it runs on the goroutine of
-	// initialisation, G2) or because of a stop before the launch. Else it runs on a goroutine of its own,
-	// after the mailbox has been emptied (G5).
+	// Finish releases what the block holds and makes Run return. It is called once for each instance whose Init
+	// succeeded, unless its Attach hangs.
+	// init is true when Run was never started, because another Init or an Attach failed (then it runs on the goroutine
+	// of initialisation, G2) or because of a stop before the launch. Else it runs on a goroutine of its own,
+	// after the mailbox has been emptied, or has been paused for a restart (G5).
 	Finish func(init bool)
 
 	// OnServerConnect tells the block of a new connection, on a goroutine of its own, at the same time as Run and
@@ -132,10 +134,11 @@ func WithInit(f Init) BlockOption { return func(b *Block) { b.init = f } }
 func WithRun(f Run) BlockOption { return func(b *Block) { b.run = f } }
 
 // WithRunContext sets a Run that obeys a context, in place of [WithRun]. The context ends when the block's mailbox
-// has been emptied during its finish, or after three quarters of the block's time; context.Cause says why the process stops. An error other than the
-// context's own is a failure of the block and stops the process; with it the context ends at once.
-// A block with it needs no Finish and no stop channel. Without Finish, Run may go on to flush after the end of the
-// context, within the block's time ([FlushContext]), and the block hears of the connection until it returns.
+// has been emptied during its finish, or after three quarters of the block's time; context.Cause says why. An error
+// other than the context's own is a failure of the block, which stops the process or restarts the block
+// ([WithRestart]); with it the context ends at once. A block with it needs no Finish and no stop channel. Without
+// Finish, Run may go on to flush after the end of the context, within the block's time ([FlushContext]), and the block
+// hears of the connection until it returns.
 func WithRunContext(f func(ctx context.Context, bc BlockCommunicator) error) BlockOption {
 	return func(b *Block) { b.runContext = f }
 }

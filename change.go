@@ -1,6 +1,7 @@
 package sputnik
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +11,8 @@ import (
 )
 
 var (
-	// ErrNotRunning says that blocks can't be added or removed: the process is not launched yet, or finishes.
+	// ErrNotRunning says that blocks can't be added or removed: the process is not launched yet, or finishes, or the
+	// block that asks for it does.
 	ErrNotRunning = errors.New("the process is not running")
 	// ErrReserved says that the initiator, the finisher and the connector can't be removed.
 	ErrReserved = errors.New("a part of the process itself can't be removed")
@@ -21,19 +23,27 @@ type RemoveRequestError struct{ By BlockDescriptor }
 
 func (e *RemoveRequestError) Error() string { return "removed by block " + e.By.String() }
 
-// AddBlock adds a block to the running process behind bc: Init, Attach, Run, then messages and the current connection. It comes
-// last in the list, and finishes first (G4). AddBlock returns when Run was started. Otherwise nothing has changed, and the
-// error is a *[SetupError] (no factory, the responsibility is taken, ...), an *[InitError] after a rollback of this block alone
-// (G2), ErrNotRunning, ErrNoBlock where no process is behind bc, or the cause of ctx's end, which interrupts the wait for
-// other changes (they come one at a time) and, like a stop, the Init. It may be called from any goroutine of a running block.
+// AddBlock adds a block to the running process behind bc: Init, Attach, Run, then messages and the current connection.
+// It comes last in the list, and finishes first (G4). AddBlock returns when Run was started. It may be called from any
+// goroutine of a running block.
+//
+// With an error the block isn't in the process. It is a *[SetupError] (no factory, the responsibility is taken, ...),
+// an *[InitError] after a rollback of this block alone (G2), ErrNotRunning, ErrNoBlock where no process is behind bc,
+// or the cause of ctx's end. That interrupts the wait for other changes, which are made one at a time, and, like a
+// stop, the Init. An Init or Attach that overruns its limit is left behind with its goroutine, and is in launch's
+// error as well. A factory that hangs leaves its goroutine behind, too, but launch's error doesn't name it.
 func AddBlock(ctx context.Context, bc BlockCommunicator, d BlockDescriptor) error {
 	return change(ctx, bc, func(halt context.Context, from *unit) error { return from.in.add(halt, d) })
 }
 
-// RemoveBlock finishes one application block as at the end of the process (G5), within its own finish limit or a share of the
-// process's, and forgets it: handles on it refuse all messages, and its responsibility is free. ctx limits the wait for
-// other changes only. The error is ErrNoBlock, ErrReserved, ErrSelf, ErrNotRunning, or, though the block is gone, what went wrong with its
-// finish: *[AbandonedError], *[UnhandledError], *[BlockError]. Don't call it from what the block's finish waits for.
+// RemoveBlock finishes one application block as at the end of the process (G5), within the time that it would have
+// there ([WithBlockFinishTimeout]), and forgets it: handles on it refuse all messages, and its responsibility is free.
+// Nothing that this finish waits for may wait for RemoveBlock: the block would be abandoned.
+//
+// ctx limits the wait for other changes only. The error is the cause of its end, ErrNoBlock, ErrReserved, ErrSelf,
+// ErrNotRunning, or, though the block is gone, what went wrong with its finish: *[AbandonedError], *[UnhandledError],
+// *[BlockError], and the failure of a block that was waiting for its restart. Beside the finish, RemoveBlock costs time
+// in proportion to the number of blocks.
 func RemoveBlock(ctx context.Context, bc BlockCommunicator, resp string) error {
 	return change(ctx, bc, func(_ context.Context, from *unit) error { return from.in.remove(from, resp) })
 }
@@ -50,19 +60,20 @@ func change(ctx context.Context, bc BlockCommunicator, do func(halt context.Cont
 	}
 	halt, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	stopped := func() { cancel(fmt.Errorf("%w: it stops: %w", ErrNotRunning, in.why())) }
+	stopped := func() { cancel(fmt.Errorf("%w: %w", ErrNotRunning, cmp.Or(in.why(), ErrBlockEnded))) }
 	defer context.AfterFunc(in.alive, stopped)()
-	if worker.Closed(in.stopping) {
+	if worker.Closed(in.stopping) || worker.Closed(from.ending) {
 		stopped()
 	}
 	for _, admitted := range []<-chan struct{}{in.flying, in.gate} {
 		select {
-		case <-halt.Done():
-			return context.Cause(halt)
-		case <-from.ending: // else two blocks that remove each other would wait for each other
-			return fmt.Errorf("%w: the block that asks for it ends", ErrNotRunning)
 		case <-admitted:
+			continue
+		case <-halt.Done():
+		case <-from.ending: // else two blocks that remove each other would wait for each other
+			stopped()
 		}
+		return context.Cause(halt)
 	}
 	defer func() { in.gate <- struct{}{} }()
 	if halt.Err() != nil { // select chooses at random

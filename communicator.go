@@ -7,7 +7,7 @@ import (
 
 // BlockCommunicator is a block's handle on a block: on itself, as Run and Attach get it, or on another
 // one, as Communicator returns it. All methods may be called from any goroutine, at any time, even after
-// the process has ended.
+// the process has ended. A block uses its own handles only: who sends or asks is known by the handle.
 type BlockCommunicator interface {
 	// Communicator returns a handle on the block with this responsibility, and false where there
 	// is none. [InitiatorResponsibility] gives the one that takes [FinishMsg].
@@ -16,10 +16,10 @@ type BlockCommunicator interface {
 	// Descriptor identifies the block behind the handle.
 	Descriptor() BlockDescriptor
 
-	// Send puts msg into the block's mailbox and tells whether it was accepted. It is refused when msg is
-	// nil, when the block has no OnMsg, when its finish has begun, and by a full mailbox with
-	// [Reject]. Send doesn't block, except with [Wait] (G12), and makes no allocation for a message (G14). The
-	// initiator accepts nothing but [FinishMsg], and nothing once the process has ended.
+	// Send puts msg into the block's mailbox and tells whether it was accepted. It is refused when msg is nil, when the
+	// block has no OnMsg, when its finish has begun, and by a full mailbox with [Reject]. Send doesn't block, except with
+	// [Wait] (G12), and makes no allocation for a message (G14). With Wait, a [Request] is refused also when its asker's
+	// context ends. The initiator accepts nothing but [FinishMsg], and nothing once the process has ended.
 	Send(msg Msg) bool
 }
 

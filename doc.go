@@ -85,23 +85,26 @@
 //
 // # Requests
 //
-// [Request] sends a message and waits for its answer, [Reply] answers it: now or later, from any goroutine, or from another
-// block that the message was sent on to. A request that can't be answered any more fails at once, and its [RequestError] says why;
-// only a block that lives and keeps silent is waited for, until the context ends. A request leaves a key in its
-// message: clear a pooled one before it is used again. [Broadcast] sends each block a copy.
+// [Request] sends a message and waits for its answer, [Reply] answers it: now or later, from any goroutine, or from
+// another block that the message was sent on to. A request that can't be answered any more fails at once, and its
+// [RequestError] says why; only a block that lives and keeps silent is waited for, until the context ends. A request
+// leaves a key in its message: clear a pooled one before it is used again. [Broadcast] sends each block a copy. Who
+// sends or asks is known by the handle: a block uses its own only.
 //
 // # Blocks at run time
 //
-// [AddBlock] brings another block up while the process runs, [RemoveBlock] finishes one; changes are made one after another. An
-// added block is a block as any other: with the guarantees below, the last of the list, so the first to finish.
+// [AddBlock] brings another block up while the process runs, [RemoveBlock] finishes one; changes are made one after
+// another. An added block is a block as any other: with the guarantees below, the last of the list, so the first to
+// finish.
 //
 // # Restarts
 //
 // [WithRestart] replaces a block that failed by a new instance, made by its factory: Init, Attach, Run, what is
 // queued, the current connection. Handles on the block stay good, the mailbox accepts all the while, and its
-// figures go on. Only the message that failed isn't delivered again. The factory must make a block of its own each time:
-// what an instance keeps elsewhere, the next one finds. Too many restarts stop the process with a [RestartError], whose
-// cause is the first failure.
+// figures go on. Only the message that failed isn't delivered again. The factory must make a block of its own each
+// time: what an instance keeps elsewhere, the next one finds. Too many restarts stop the process with a
+// [RestartError], which wraps the first failure within the window. A block that is about to be restarted when the
+// process stops accepts messages until its turn to finish; one last instance is made if any wait.
 //
 // # Guarantees
 //
@@ -115,17 +118,20 @@
 //   - G2 When an Init errors, panics, calls Goexit, overruns its limit ([WithInitTimeout]) or is met by a
 //     stop, no later Init runs, the initialised blocks get Finish(true) in reverse order with a fresh
 //     budget, and Prepare's error names block, position and cause. The failed block's Finish is not called. A block
-//     that [AddBlock] can't bring up is rolled back alone; in a restart this counts as one more failure.
+//     that [AddBlock] can't bring up is rolled back alone. In a restart a failure counts as one more, and an Init or
+//     Attach that overruns its limit stops the process.
 //   - G3 No Run starts before every Init (and Attach) succeeded; each is called once, on its own goroutine. Of an added
 //     block, and of each instance of a block that restarts, Run follows its own Init and Attach.
 //   - G4 Blocks finish in strictly reverse order, one at a time, the next only when the previous has finished or was
-//     abandoned; then the connector disconnects; then the finisher. With sinks listed first, shutdown loses nothing, as long as the
-//     time suffices. An added block is the last of the list. A removal in progress comes to its end first.
+//     abandoned; then the connector disconnects; then the finisher. With sinks listed first, shutdown loses nothing,
+//     as long as the time suffices. An added block is the last of the list. A removal in progress comes to its end
+//     first.
 //   - G5 The finish of one block: its mailbox closes, what was accepted is handled (in three quarters of the
 //     block's time; the rest is reported), its context ends, Finish(false) runs on a goroutine of its own,
 //     Run and callbacks are awaited. No callback begins after Finish began; where there is no Finish, none
-//     begins after Run returned. A removed block finishes in the same way. So does an instance before the next one is made, but its
-//     mailbox stays open, and what is queued waits for the next one. Two instances never run at once.
+//     begins after Run returned. A removed block finishes in the same way. So does an instance before the next one is
+//     made, but its mailbox stays open, and what is queued waits for the next one. Callbacks of two instances never
+//     run at once.
 //
 // Stop:
 //
@@ -133,34 +139,36 @@
 //     Launch and ShootDown are idempotent and may be called from any goroutine.
 //   - G7 launch returns within the finish limit ([WithFinishTimeout]) plus two seconds at most, whatever blocks do.
 //     A block that overruns its share is abandoned: named in the error with the stacks of its own
-//     goroutines; the others still finish in order. So is an instance that doesn't make room for the next one, which stops the
-//     process, and a block that hangs in its removal.
-//   - G8 launch returns nil after a clean finish, else one error for errors.Is and errors.As: the cause first, then block
-//     by block what failed, was abandoned, or was left unhandled ([FlightError]). A failure that a restart has cured
-//     isn't in it. What a removal met is in the error of [RemoveBlock]; one that hangs is in both.
+//     goroutines; the others still finish in order. So is an instance that doesn't make room for the next one, which
+//     stops the process, and a block that hangs in its removal.
+//   - G8 launch returns nil after a clean finish, else one error for errors.Is and errors.As: the cause first, then
+//     block by block what failed, was abandoned, or was left unhandled ([FlightError]). A failure that a restart has
+//     cured isn't in it. What a removal met is in the error of [RemoveBlock]; one that hangs is in both. So is an Init
+//     that hangs in [AddBlock].
 //   - G9 A second signal ends the waiting: every context ends, the remaining blocks share a short limit, and
 //     launch's error says "forced" ([ErrForced]). Signals within 250 ms of the first count as one.
-//   - G10 After launch has returned, no goroutine of the library is left, except those abandoned and named.
+//   - G10 After launch has returned, no goroutine of the library is left, except those abandoned and named, and that
+//     of a factory that hung in [AddBlock] or in a restart: it is told of only there.
 //
 // Failures:
 //
 //   - G11 Every callback is guarded: a panic or Goexit becomes an error with block, callback, value
-//     and stack. In Init it rolls back; in Finish it is recorded; elsewhere it finishes the process in order, or restarts the
-//     block ([WithRestart]), until that happens too often: then the first failure of them all is the cause. What the
-//     block's mailbox accepted is still handled; of a block that has restarted too often, it is reported. In a call of
-//     the connector's plug-in it is a failed attempt, or a broken connection.
+//     and stack. In Init it rolls back; in Finish it is recorded; elsewhere it finishes the process in order, or
+//     restarts the block ([WithRestart]), until that happens too often: then the first failure within the window is
+//     the cause. What the block's mailbox accepted is still handled; of a block that has restarted too often, it is
+//     reported. In a call of the connector's plug-in it is a failed attempt, or a broken connection.
 //
 // Messages:
 //
-//   - G12 OnMsg is called sequentially, in FIFO order for each sender, on one goroutine, never before the block's Run was
-//     started. A restart doesn't change the order. Send from any goroutine, the block's own included, never deadlocks; only
-//     blocks in a circle, by mailboxes with [Wait] or by [Request] in OnMsg, can hold each other up, until a context ends
-//     or the finish comes; [WaitCycle] names them.
-//   - G13 Sent = handled + rejected + dead, over all instances. Nothing that Send accepted vanishes unreported, and each
-//     Request comes back: with the answer or an error.
+//   - G12 OnMsg is called sequentially, in FIFO order for each sender, on one goroutine, never before the block's Run
+//     was started. A restart doesn't change the order. Send from any goroutine, the block's own included, never
+//     deadlocks; only blocks in a circle, by mailboxes with [Wait] or by [Request] in OnMsg, can hold each other up,
+//     until a context ends or the finish comes; [WaitCycle] names them, where each uses its own handles.
+//   - G13 Sent = handled + rejected + dead, over all instances. Nothing that Send accepted vanishes unreported, and
+//     each Request comes back: with the answer or an error.
 //   - G14 A message belongs to the receiver once Send has accepted it; sputnik doesn't copy, keep or read it after
-//     OnMsg returned, so pooled messages work ([Broadcast] sends copies). Send makes no allocation for a message (when it
-//     needn't wait); only the queue's storage grows.
+//     OnMsg returned, so pooled messages work ([Broadcast] sends copies). Send makes no allocation for a message (when
+//     it needn't wait); only the queue's storage grows.
 //
 // Connection:
 //
@@ -177,24 +185,25 @@
 // Health:
 //
 //   - G19 Live: the engine turns; it never depends on the server. Ready: running, connected if there is a connector, no
-//     block failed or restarting, not finishing. Ready turns false before anything else of the finish happens, followed by
-//     an optional delay ([WithFinishDelay]).
+//     block failed or restarting, not finishing. Ready turns false before anything else of the finish happens,
+//     followed by an optional delay ([WithFinishDelay]).
 //
 // # Debugging
 //
-// [WithLogger] logs every transition, [WithObserver] hands it to a program. [Sputnik.Status] and [StatusOf] tell at any time
-// what each block is doing, how deep its mailbox is, and in one sentence why the process is not ready.
-// The goroutines of a block carry the profiler labels "sputnik" and "block", also those that it starts by
-// itself: look for them in /debug/pprof/goroutine?debug=1.
+// [WithLogger] logs every transition, [WithObserver] hands it to a program. [Sputnik.Status] and [StatusOf] tell at
+// any time what each block is doing, how deep its mailbox is, and in one sentence why the process is not ready. The
+// goroutines of a block carry the profiler labels "sputnik" and "block", also those that it starts by itself: look for
+// them in /debug/pprof/goroutine?debug=1.
 //
-// What stands still is told without being asked for. The watchdog ([WithWatchdog]) tells of a callback that runs for too
-// long, with the block's own stacks: [CallbackStalled], Stalled in [BlockStatus], in the end [CallbackReturned]. A block that
-// waits in Send or Request has WaitsFor in its status. Blocks whose OnMsg wait for each other in a circle are a [WaitCycle]
-// the moment it closes, and in the status while it lasts.
+// What stands still is told without being asked for. The watchdog ([WithWatchdog]) tells of an OnMsg, OnServerConnect
+// or OnServerDisconnect that runs for too long, with the block's own stacks: [CallbackStalled], Stalled in
+// [BlockStatus], in the end [CallbackReturned]. A block that waits in Send or Request has WaitsFor in its status.
+// Blocks whose OnMsg wait for each other in a circle are a [WaitCycle] the moment it closes (later only where a block
+// has 64 waits or more), and in the status while it lasts.
 //
 // A panic, a stuck block or a finish that is cut short makes a [BlackBox] record, for observers and the logger, and
-// for a file ([WithBlackBox]). It says why, and shows the process, every block, the last 64 events and the stacks that
-// matter. One that is shortened:
+// for a file ([WithBlackBox]). It comes within a second, says why, and shows the process, every block, the last 64
+// events and the stacks that matter. One that is shortened:
 //
 //	why:         block "decoder": OnMsg: panic: runtime error: index out of range [3] with length 3
 //	process:     running for 215ms

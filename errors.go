@@ -21,7 +21,8 @@ var (
 	// ErrGoexit says that a callback ended its goroutine by runtime.Goexit instead of returning.
 	ErrGoexit = errors.New("the callback ended its goroutine (runtime.Goexit)")
 
-	// ErrTimeout says that a callback did not come back within its limit.
+	// ErrTimeout says that a callback, or the whole finish, overran its limit, or that a block had no time left for the
+	// answer to its [Request].
 	ErrTimeout = errors.New("time limit exceeded")
 
 	// ErrLaunched is returned by a second call of [Launch] from inside a callback of a block, which
@@ -58,15 +59,15 @@ func (e *SetupError) Error() string {
 }
 func (e *SetupError) Unwrap() []error { return e.Faults }
 
-// InitError says which block kept the process from coming up (G2).
+// InitError says which block did not come up: at the start it keeps the process from coming up (G2).
 type InitError struct {
 	Block    BlockDescriptor
-	Callback string // "Init" or "Attach"
+	Callback string // "Init" or "Attach"; in a restart also "factory"
 	// Position of the block in the order of initialisation, from 1, and how many blocks there are.
 	// The finisher is the first, the connector, where there is one, the second.
 	Position, Of int
 	// Err is what Init returned, a *PanicError, ErrGoexit, an *AbandonedError, or the cause of a stop, alone or
-	// with one of these.
+	// with one of these; a *SetupError where it is the factory.
 	Err error
 }
 
@@ -101,12 +102,13 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
-// AbandonedError says that a block did not finish within its limit and that the finish went on without it (G7).
+// AbandonedError says that callbacks of a block did not return within their limit and were left behind with their
+// goroutines: in the finish, which went on without the block (G7), in its removal, for a restart, or in Init or Attach.
 type AbandonedError struct {
 	Block     BlockDescriptor
 	Callbacks []string      // those that did not return
 	After     time.Duration // how long they were waited for
-	Stacks    string        // of this block's goroutines only, in the form of the goroutine profile
+	Stacks    string        // of this block's goroutines only, up to a second old, in the form of the goroutine profile
 }
 
 func (e *AbandonedError) Error() string {
@@ -117,7 +119,8 @@ func (e *AbandonedError) Error() string {
 // Unwrap makes errors.Is(err, ErrTimeout) true.
 func (e *AbandonedError) Unwrap() error { return ErrTimeout }
 
-// UnhandledError counts the messages that a block's mailbox accepted and OnMsg never saw (G13).
+// UnhandledError counts the messages that a block's mailbox accepted and that were not handled (G13): OnMsg never saw
+// them, or did not return.
 type UnhandledError struct {
 	Block BlockDescriptor
 	Count uint64

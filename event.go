@@ -64,8 +64,8 @@ type (
 		At     `log:"warn finish cut short, its limit is used up"`
 		Forced bool `log:"warn finish cut short by a second signal"`
 	}
-	// ProcessFinished is the last event, but for a [BlackBox]. Err is what launch, or Prepare, returns, but for what goes wrong
-	// with observers.
+	// ProcessFinished is the last event, but for a [BlackBox]. Err is what launch, or Prepare, returns, but for what
+	// goes wrong with observers.
 	ProcessFinished struct {
 		At    `log:"info process finished"`
 		Cause error         `log:"brief"`
@@ -93,15 +93,18 @@ type (
 		Block BlockDescriptor
 		Err   error
 	}
-	// BlockFinishing says that the block's mailbox is closed and is being emptied.
+	// BlockFinishing says that the block's mailbox is being closed and emptied. It doesn't come for an instance that
+	// makes room for the next one ([WithRestart]).
 	BlockFinishing struct {
 		At     `log:"debug block finishing"`
 		Block  BlockDescriptor
-		Queued int   // the message in OnMsg included
-		Cause  error // nil where the process finishes; else a *RemoveRequestError, or the *InitError of a block that was to be added
+		Queued int // the message in OnMsg included
+		// Cause is nil where the process finishes; else a *RemoveRequestError, or the *InitError of a block that was to
+		// be added.
+		Cause error
 	}
-	// BlockRestarting says that a block failed and that a new instance follows (see [WithRestart]), the how manieth within
-	// the window, and after which pause. BlockInitialised and BlockRunning come again.
+	// BlockRestarting says that a block failed and that a new instance follows (see [WithRestart]). Restart is its
+	// number within the window, from 1; Pause is what comes before. BlockInitialised and BlockRunning come again.
 	BlockRestarting struct {
 		At      `log:"warn block restarting"`
 		Block   BlockDescriptor
@@ -110,7 +113,7 @@ type (
 		Pause   time.Duration
 	}
 	// CallbackStalled says that a callback runs for longer than the limit of [WithWatchdog], with the stacks of
-	// the block's own goroutines.
+	// the block's own goroutines, which may be a second old.
 	CallbackStalled struct {
 		At       `log:"warn callback stalled"`
 		Block    BlockDescriptor
@@ -125,8 +128,11 @@ type (
 		Callback string
 		Took     time.Duration // about
 	}
-	// WaitCycle says that blocks stand still, as the OnMsg of each waits for the next one, and the last for the first: in
-	// Send to a full mailbox with [Wait], or in [Request]. It lasts until a request's context ends, or the finish comes.
+	// WaitCycle says that blocks stand still, as the OnMsg of each waits for the next one, and the last for the first:
+	// in Send to a full mailbox with [Wait], or in [Request]. It lasts until a request's context ends, or the finish
+	// comes. Who waits is known by the handle that is used: a block that uses another one's may make a wrong circle of
+	// it. A circle through a block that has 64 or more waits of its own may be found only once the watchdog finds an
+	// OnMsg on it stalled.
 	WaitCycle struct {
 		At     `log:"error blocks wait for each other"`
 		Blocks []BlockDescriptor
@@ -138,7 +144,8 @@ type (
 		Mailbox MailboxStatus
 		Took    time.Duration
 	}
-	// BlockAbandoned says that the finish goes on without the block (G7).
+	// BlockAbandoned says that callbacks of the block were left behind: in the finish, which goes on without it (G7),
+	// in its removal, for a restart, or in Init or Attach.
 	BlockAbandoned struct {
 		At    `log:"error block abandoned"`
 		Block BlockDescriptor
@@ -191,8 +198,8 @@ type (
 	}
 )
 
-// BlackBox is the record for whoever is woken at night: after a panic, a stuck block, or a finish that was cut short. It
-// comes once a second at most; what happens meanwhile is in the next one. See [WithBlackBox].
+// BlackBox is the record for whoever is woken at night: after a panic, a stuck block, or a finish that was cut short.
+// It comes once a second at most; what happens meanwhile is told when that second is over. See [WithBlackBox].
 type BlackBox struct {
 	At     `log:"error black box"`
 	Why    string

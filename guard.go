@@ -28,7 +28,8 @@ func guard(fn func() error, done func(error)) {
 // isGoexit tells a callback that ended its goroutine from one that panicked with ErrGoexit.
 func isGoexit(err error) bool { return err == ErrGoexit } //nolint:errorlint // a panic may wrap it
 
-// run starts fn, guarded and under the labels of ctx, on the worker's goroutine. The outcome is sent on the returned channel.
+// run starts fn, guarded and under the labels of ctx, on the worker's goroutine. The outcome is sent on the returned
+// channel.
 func run(w *worker.Worker, ctx context.Context, fn func() error) <-chan error { //nolint:revive // the worker is the receiver, in spirit
 	return w.Start(func(done func(error)) {
 		pprof.SetGoroutineLabels(ctx)

@@ -163,8 +163,9 @@ func (in *initiator) prepare() error {
 	return nil
 }
 
-// bringUp initialises blocks in order, then attaches them. A stop meanwhile, which is the end of halt, is an error even if the
-// callback in progress succeeds; one that overruns its limit, or a stop by too much, or abort, is left behind with its goroutine.
+// bringUp initialises blocks in order, then attaches them. A stop meanwhile, which is the end of halt, is an error
+// even if the callback in progress succeeds; one that overruns its limit, or a stop by too much, or abort, is left
+// behind with its goroutine.
 func (in *initiator) bringUp(halt context.Context, abort <-chan struct{}, w *worker.Worker, units ...*unit) error {
 	p := in.patience(halt, abort)
 	for _, callback := range []string{"Init", "Attach"} {
@@ -276,8 +277,8 @@ func (in *initiator) refreshReady() {
 	in.events.emit(readyMark{now(), s})
 }
 
-// summary is a status without blocks, and without a reason: that is found without the lock, which is held here, because it
-// asks errors that are not ours.
+// summary is a status without blocks, and without a reason: that is found without the lock, which is held here,
+// because it asks errors that are not ours.
 func (in *initiator) summary() Status {
 	s := in.book
 	s.Live = s.State != StateFinished

@@ -53,7 +53,8 @@ func (in *initiator) land(w *worker.Worker, failure error) {
 }
 
 // finish finishes one block: closes and empties its mailbox, ends its context, calls Finish, awaits Run and all
-// other callbacks (G5). A block that doesn't come back in time is abandoned (G7). why tells that it isn't the process that ends.
+// other callbacks (G5). A block that doesn't come back in time is abandoned (G7). why tells that it isn't the process
+// that ends.
 func (in *initiator) finish(u *unit, w *worker.Worker, why error) {
 	if w != nil && u.status().State != StateInitialised { // its Init failed, or was never called (G2)
 		u.box.Close()

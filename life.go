@@ -26,7 +26,7 @@ type life struct {
 	number      int  // of the block's instances, from 1
 	initialised bool // Init has succeeded
 	replaced    bool // by a restart, or going to be; guarded by the unit's lock
-	down        bool // has ended, and there is no other; likewise
+	down        bool // has ended, and there is no other; set by the restart, and read when that is through
 }
 
 func newLife(u *unit, b *Block) *life {
@@ -46,10 +46,10 @@ func newLife(u *unit, b *Block) *life {
 
 type flushKey struct{}
 
-// FlushContext returns, for the context of a [WithRunContext], one that outlives it: it ends when the block's time in the
-// finish is nearly up, or the finish is cut short (G9), up to a second before the block is abandoned. A Run that
-// flushes after the end of its own context gives up by it, and can report what is left. A context that isn't
-// of a Run is returned as it is.
+// FlushContext returns, for the context of a [WithRunContext], one that outlives it: it ends when the block's time in
+// the finish is nearly up, or the finish is cut short (G9), up to a second before the block is abandoned. A Run that
+// flushes after the end of its own context gives up by it, and can report what is left. A context that isn't of a Run
+// is returned as it is.
 func FlushContext(ctx context.Context) context.Context {
 	if flush, ok := ctx.Value(flushKey{}).(context.Context); ok {
 		return flush
@@ -167,8 +167,8 @@ func (l *life) fail(callback string, err error) {
 }
 
 // consume is the goroutine that calls OnMsg, and the connection callbacks of a serial block. One
-// guard serves many messages; after a panic it goes on with the next one (unless the block is restarted: else the process
-// is finishing by then, but what was accepted is still handled).
+// guard serves many messages; after a panic it goes on with the next one (unless the block is restarted: else the
+// process is finishing by then, but what was accepted is still handled).
 func (l *life) consume(m mailbox.Msg) {
 	more, inMsg, over := true, false, false
 	var request *wait.Wait[BlockDescriptor] // that the message in OnMsg makes
@@ -217,8 +217,8 @@ func (l *life) consume(m mailbox.Msg) {
 	over = true
 }
 
-// deliverSoon has the news of the connection delivered: on a goroutine of its own or, where callbacks are serial, on the one
-// that calls OnMsg.
+// deliverSoon has the news of the connection delivered: on a goroutine of its own or, where callbacks are serial, on
+// the one that calls OnMsg.
 func (l *life) deliverSoon() {
 	if l.block.serial {
 		l.unit.box.Kick()
@@ -247,11 +247,11 @@ func (l *life) deliver() {
 	}
 }
 
-// end ends an instance within its share of time: its context, then Finish, then Run and all other callbacks are awaited (G5).
-// emptied is closed when no OnMsg is in progress any more; cut cuts the waiting short; release ends what the block may still wait for. It returns the names of
-// the callbacks that did not come back. w is the goroutine of initialisation where Run was never started.
+// end ends an instance within its share of time: its context, then Finish, then Run and all other callbacks are
+// awaited (G5). emptied is closed when no OnMsg is in progress any more; cut cuts the waiting short; release ends what
+// the block may still wait for. It returns the names of the callbacks that did not come back. w is the goroutine of
+// initialisation where Run was never started.
 func (l *life) end(w *worker.Worker, cause error, emptied <-chan struct{}, began time.Time, share time.Duration, cut <-chan struct{}, release func()) (stuck []string) {
-	in := l.unit.in
 	tail := min(share/4, maxTail)
 	soft := began.Add(share - tail)
 	l.cancel(cause)
@@ -271,8 +271,8 @@ func (l *life) end(w *worker.Worker, cause error, emptied <-chan struct{}, began
 	stuck = worker.Stuck(callbacks, soft, cut)
 	release() // before the time is up: a callback may hang in a Send that waits
 	if len(stuck) > 0 {
-		if worker.Closed(in.hurried) {
-			tail = min(share, in.share(l.unit))
+		if worker.Closed(l.unit.in.hurried) {
+			tail = min(share, l.unit.in.share(l.unit))
 		}
 		stuck = worker.Stuck(callbacks, time.Now().Add(tail), nil)
 	}

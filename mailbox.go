@@ -11,10 +11,11 @@ const (
 	Reject Overflow = iota + 1
 	// DropOldest makes room by dropping the oldest waiting message, which is counted as dead.
 	DropOldest
-	// Wait holds the sender until there is room, or until the receiver's finish, or the end of the sending
-	// block's own finish, when Send returns false. A block's Send to itself, and any Send before the launch, never
-	// waits: it goes beyond the bound. Don't let blocks that wait for each other form a circle: they would stand
-	// still until the finish.
+	// Wait holds the sender until there is room; or until the receiver's finish, or until the sending block's own time
+	// in its finish, or for making room for its next instance, is nearly up, or, where the message is a [Request],
+	// until the context of that ends: then Send returns false. A block's Send to itself, and any Send before the
+	// launch, never waits: it goes beyond the bound. Don't let blocks that wait for each other form a circle: they
+	// would stand still until the finish.
 	Wait
 )
 

@@ -434,3 +434,16 @@ func TestWaitDoesNotWaitBeforeTheLaunch(t *testing.T) {
 		assert.Equal(t, uint64(3), f.block("sink").Mailbox.Handled)
 	})
 }
+
+func TestWaitLeavesAMessageThatIsAcceptedToItsReceiver(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var bc sputnik.BlockCommunicator
+		f := takeOff(t, crew{idle("from", handle(&bc)), idle("a", sputnik.WithMailbox(1, sputnik.Wait),
+			sputnik.WithOnMsg(func(m sputnik.Msg) { m["mine"] = 1 }))})
+		peer := to(t, bc, "a")
+		for range 5000 {
+			assert.True(t, peer.Send(sputnik.Msg{"n": 1}))
+		}
+		require.NoError(t, f.land())
+	})
+}

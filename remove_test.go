@@ -279,23 +279,36 @@ func TestOneOfTwoRemovalsFindsTheBlock(t *testing.T) {
 }
 
 func TestTwoBlocksThatRemoveEachOther(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		rival := func(resp, other string) member {
+	type kind func(t *testing.T, resp, other string) member
+	during(t, map[string]kind{
+		"in Run": func(_ *testing.T, resp, other string) member {
 			return idle(resp, sputnik.WithRunContext(func(ctx context.Context, bc sputnik.BlockCommunicator) error {
 				time.Sleep(time.Second)
 				_ = sputnik.RemoveBlock(ctx, bc, other)
 				<-ctx.Done()
 				return nil
 			}))
-		}
-		f := takeOff(t, crew{rival("a", "b"), rival("b", "a"), idle("c")})
+		},
+		"in OnMsg, with a context that doesn't end": func(t *testing.T, resp, other string) member {
+			var own sputnik.BlockCommunicator
+			return idle(resp, sputnik.WithAttach(func(bc sputnik.BlockCommunicator) { own = bc; bc.Send(sputnik.Msg{}) }),
+				sputnik.WithOnMsg(func(sputnik.Msg) {
+					time.Sleep(time.Second)
+					if err := sputnik.RemoveBlock(context.Background(), own, other); err != nil {
+						assert.ErrorIs(t, err, sputnik.ErrNotRunning)
+					}
+				}))
+		},
+	}, func(t *testing.T, rival kind) {
+		f := takeOff(t, crew{rival(t, "a", "b"), rival(t, "b", "a"), idle("c")})
 		began := time.Now()
 		time.Sleep(time.Minute)
-		assert.Less(t, len(f.sp.Status().Blocks), 4, "one of them at least is gone")
+		assert.Len(t, f.sp.Status().Blocks, 3, "one of them is gone, and only one")
 		assert.True(t, f.sp.Status().Ready)
 		for _, e := range eventsOf[sputnik.BlockFinished](f) {
 			assert.Equal(t, time.Second, e.Time.Sub(began), "nobody waits for his own end")
 		}
+		assert.Empty(t, eventsOf[sputnik.BlockAbandoned](f))
 		require.NoError(t, f.land())
 	})
 }
@@ -403,6 +416,23 @@ func TestAStopDuringARemovalThatHangs(t *testing.T) {
 		assert.Equal(t, descriptor("b"), ae.Block)
 		require.Error(t, <-removed)
 		assert.Equal(t, []string{"finish a false", "ran a"}, j.with("finish", "ran"))
+		time.Sleep(2 * never)
+	})
+}
+
+func TestEachRemovedBlockThatHangsIsInTheErrorOfTheFlight(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const all = 40
+		var bc sputnik.BlockCommunicator
+		c := crew{idle("from", handle(&bc))}
+		f := takeOff(t, c, spare(c, idle("b", sputnik.WithFinish(func(bool) { time.Sleep(never) }))))
+		for range all {
+			add(t, bc, "b")
+			require.ErrorAs(t, sputnik.RemoveBlock(t.Context(), bc, "b"), new(*sputnik.AbandonedError))
+		}
+		var fe *sputnik.FlightError
+		require.ErrorAs(t, f.land(), &fe)
+		assert.Len(t, fe.Faults, all)
 		time.Sleep(2 * never)
 	})
 }

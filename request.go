@@ -13,7 +13,7 @@ import (
 // Why a request got no answer: [Request] returns one of these inside a *[RequestError], as it does with the failure
 // of the other block's OnMsg (a *[BlockError]) and the cause of the context's end.
 var (
-	// ErrNoBlock says that there is no such block.
+	// ErrNoBlock says that there is no such block, or no process behind the handle.
 	ErrNoBlock = errors.New("no such block")
 	// ErrNoOnMsg says that the block takes no messages.
 	ErrNoOnMsg = errors.New("the block has no OnMsg")
@@ -55,13 +55,19 @@ func (e *RequestError) Unwrap() error { return e.Err }
 var errTimeToFinish = fmt.Errorf("%w: the asking block has to finish", ErrTimeout)
 
 // Request sends msg to a block and waits for its answer, which comes by [Reply]. Ownership of msg passes as with
-// Send; it is not copied, but gets a reserved key. bc is another block's handle, as Communicator returns it, and from any goroutine. The error, a *[RequestError],
-// comes as soon as it is clear that there will be no answer: nobody is asked, no OnMsg, a full mailbox, OnMsg failed with
-// this message, the block ended or was restarted. A block that simply doesn't answer is waited for until it ends, or
-// until ctx does; inside of OnMsg, ctx should have a limit, since nothing else is handled meanwhile.
+// Send; it is not copied, but gets a reserved key. bc is the asking block's own handle on another block, as
+// Communicator returns it. Request may be called from any goroutine.
 //
-// A bc that isn't of this package, a decorated one or a mock, is asked for its initiator, which gets a message with a reserved
-// key. Where that is nobody's, the reason for a refusal isn't known, and the end of the other block not either.
+// The error, a *[RequestError], comes as soon as it is clear that there will be no answer: there is no such block, it
+// has no OnMsg, its mailbox is full, its OnMsg failed with this message, it ended or was restarted ([ErrNoBlock] and
+// those below it, or a *[BlockError]). A block can't ask itself (ErrSelf). A msg that is nil, or a request already, is
+// refused (ErrRefused). Where the asking block itself is about to end, for good or for a restart, and its time for
+// that is nearly up ([FlushContext]), the error is [ErrTimeout]. A block that lives and doesn't answer is waited for
+// until ctx ends; the error then is ctx's cause. Before the launch, in Attach, nobody answers. Inside of OnMsg, ctx
+// should have a limit, since nothing else is handled meanwhile.
+//
+// A bc that isn't of this package, a decorated one or a mock, is asked for its initiator, which gets a message with a
+// reserved key. Where no process is behind it, neither the reason for a refusal is known nor the other block's end.
 func Request(ctx context.Context, bc BlockCommunicator, msg Msg) (Msg, error) {
 	if errs.IsNil(bc) {
 		return nil, &RequestError{Err: ErrNoBlock}
@@ -136,9 +142,10 @@ func refusal(ctx context.Context, from, to *unit) error {
 	return ErrBlockEnded // by a handle on a block of that name that is gone
 }
 
-// Reply answers a message that came by [Request]. Ownership of answer, which may be nil, passes to the asker. The block that
-// was asked may do it at any time, from any goroutine, or send the message on to another block, which then answers.
-// The error is ErrNotAsked, ErrReplied or ErrAskerGone; the answer then went nowhere.
+// Reply answers a message that came by [Request]. Ownership of answer, which may be nil, passes to the asker. The
+// block that was asked may do it at any time, from any goroutine, or send the message on to another block, which then
+// answers. The error is ErrNotAsked, ErrReplied or ErrAskerGone; the answer then went nowhere. A message that was sent
+// on and refused is still the sender's to answer.
 func Reply(msg, answer Msg) error {
 	if w, ok := msg[wait.Key].(*wait.Wait[BlockDescriptor]); ok {
 		return w.Reply(answer)
@@ -146,9 +153,11 @@ func Reply(msg, answer Msg) error {
 	return ErrNotAsked
 }
 
-// Broadcast sends a copy of msg, made by maps.Clone, to each block that has an OnMsg and that filter lets pass, in the order
-// of initialisation. A nil filter passes all but the block that bc was handed to. msg stays the caller's. It returns how many have
-// accepted, and which have refused (see Send). With no process behind bc (a mock) there is nobody to send to.
+// Broadcast sends a copy of msg, made by maps.Clone, to each block that has an OnMsg and that filter lets pass, in the
+// order of initialisation. A nil filter passes all but the block that bc was handed to. msg stays the caller's, but
+// its values are shared by all copies. A copy of a request is none: nobody answers it. Broadcast returns how many have
+// accepted, and which have refused; it waits at each full mailbox with [Wait], one after another (see Send). With no
+// process behind bc (a mock) there is nobody to send to.
 func Broadcast(bc BlockCommunicator, msg Msg, filter func(BlockDescriptor) bool) (accepted int, refused []BlockDescriptor) {
 	from := origin(bc)
 	if from == nil || msg == nil {

@@ -309,3 +309,39 @@ func TestARefusedRequestLeavesTheMessageAsItWas(t *testing.T) {
 		require.NoError(t, f.land())
 	})
 }
+
+func TestARequestEndsWithTheRestartOfItsAsker(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		kept := make(chan sputnik.Msg, 1)
+		asked := make(chan error, 1)
+		f := takeOff(t, crew{keeper("b", kept), series("a", func(n int) []sputnik.BlockOption {
+			opts := []sputnik.BlockOption{onFailure(sputnik.RestartPolicy{})}
+			if n == 1 {
+				opts = append(opts, sputnik.WithRunContext(func(_ context.Context, bc sputnik.BlockCommunicator) error {
+					peer := to(t, bc, "b")
+					go func() {
+						_, err := sputnik.Request(context.Background(), peer, sputnik.Msg{})
+						asked <- err
+					}()
+					time.Sleep(time.Second)
+					return errBoom
+				}))
+			}
+			return opts
+		})})
+		err := <-asked
+		require.ErrorAs(t, err, new(*sputnik.RequestError))
+		require.ErrorIs(t, err, sputnik.ErrTimeout)
+		require.ErrorIs(t, sputnik.Reply(<-kept, nil), sputnik.ErrAskerGone)
+		time.Sleep(time.Minute)
+		require.NoError(t, f.land())
+	})
+}
+
+func TestARequestWhoseSendPanicsIsOver(t *testing.T) {
+	var kept sputnik.Msg
+	assert.PanicsWithError(t, errBoom.Error(), func() {
+		_, _ = sputnik.Request(t.Context(), outsider{func(m sputnik.Msg) bool { kept = m; panic(errBoom) }}, sputnik.Msg{})
+	})
+	require.ErrorIs(t, sputnik.Reply(kept, nil), sputnik.ErrAskerGone)
+}

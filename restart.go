@@ -19,7 +19,8 @@ type RestartWhen uint8
 const (
 	// RestartNever is the default: a failure of the block stops the process (G11).
 	RestartNever RestartWhen = iota
-	// RestartOnFailure restarts the block when Run, OnMsg or a connection callback fails: by an error, a panic, or Goexit.
+	// RestartOnFailure restarts the block when Run, OnMsg or a connection callback fails: by an error, a panic, or
+	// Goexit.
 	RestartOnFailure
 	// RestartAlways restarts it also when Run returns without one.
 	RestartAlways
@@ -33,22 +34,31 @@ const (
 	DefaultRestartWindow     = time.Minute
 )
 
-// RestartPolicy says when a block is restarted, and how often. Fields that are 0 have defaults.
+// RestartPolicy says when a block is restarted, and how often. Fields that are 0 have defaults: never to give up takes
+// a large Max.
 type RestartPolicy struct {
 	When       RestartWhen
 	Backoff    time.Duration // longest pause before the first restart; it doubles each time; full jitter
 	BackoffCap time.Duration // longest pause of all
-	Max        int           // restarts within Window; one more failure stops the process
+	Max        int           // restarts within Window; one more failure stops the process; 0 is 5
 	Window     time.Duration
 }
 
 // WithRestart lets the block survive its failures: the instance that failed is finished, with Finish(false) where it
-// has a Finish, and when all its callbacks have returned, a new one is made by the factory and initialised. Messages meanwhile
-// queue up, handles on the block stay good, and the new instance is told of the current connection. The message
-// that panicked is not delivered again; requests that the old instance had taken fail. Two instances never run at once: if
-// the old one doesn't end within its finish limit ([WithBlockFinishTimeout], else half of the process's), it is abandoned and the process
-// stops. After more than Max restarts within Window the process stops with a *[RestartError]. A process that stops meanwhile makes
-// no pause, and a new instance only if messages wait for it.
+// has a Finish, and when all its callbacks have returned, a new one is made by the factory and initialised. Messages
+// meanwhile queue up, handles on the block stay good, and the new instance is told of the current connection. The
+// message that failed is not delivered again; requests that the old instance had taken fail, those that it sent on
+// don't. After more than Max restarts within Window the process stops with a *[RestartError].
+//
+// Callbacks of two instances never run at once: if one of the old ones doesn't return within the block's finish limit
+// ([WithBlockFinishTimeout], else half of the process's), the block is abandoned and the process stops. Other
+// goroutines are the block's own business: what it has started and doesn't end goes on beside the next instance.
+//
+// An Init, Attach or factory that fails counts as one more failure. An Init or Attach that overruns its limit stops the
+// process. A factory that does is called again, and its goroutine is left behind, not named in launch's error.
+//
+// If the process stops, or the block is removed, during the pause, the pause ends. The mailbox accepts messages until
+// it is the block's turn to finish. If any wait, one last instance is made for them, unless the finish is cut short.
 func WithRestart(p RestartPolicy) BlockOption {
 	return func(b *Block) {
 		if p.When > RestartAlways {
@@ -61,12 +71,12 @@ func WithRestart(p RestartPolicy) BlockOption {
 	}
 }
 
-// RestartError says that a block failed too often: it is the cause of the process's stop.
+// RestartError says that a block failed too often. It is the cause of the process's stop.
 type RestartError struct {
 	Block  BlockDescriptor
 	Count  int           // restarts
 	Window time.Duration // within which they happened
-	Err    error         // the first failure of them all
+	Err    error         // the first failure within Window
 }
 
 func (e *RestartError) Error() string {
@@ -90,7 +100,8 @@ func (u *unit) restart(l *life, failure error) bool {
 	l.replaced = true
 	u.book.State, u.book.Since = StateRestarting, time.Now()
 	u.in.setDown(u.desc, failure)
-	paused := u.box.Pause() // at once: the instance gets no further message
+	paused := u.box.Pause() // at once: the instance gets no further message, and no news
+	l.link.Close()
 	before, through := u.keeper, make(chan struct{})
 	u.keeper = through
 	go func() {

@@ -3,7 +3,9 @@ package sputnik_test
 import (
 	"context"
 	"errors"
+	"os"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -253,5 +255,79 @@ func TestAFinisherOfTheHostIsRestartedToo(t *testing.T) {
 		assert.True(t, f.sp.Status().Ready, f.sp.Status().Reason)
 		require.NoError(t, f.land())
 		assert.Equal(t, []string{"host 1", "host 2"}, j.with("host"))
+	})
+}
+
+func TestABlockThatFailsAtOnceAgainAndAgainIsNeverReady(t *testing.T) {
+	for range 20 {
+		bubble(t, func(t *testing.T) {
+			f := takeOff(t, crew{idle("a", sputnik.WithRunContext(func(context.Context, sputnik.BlockCommunicator) error { return errBoom }),
+				onFailure(sputnik.RestartPolicy{Backoff: time.Hour, BackoffCap: time.Hour, Max: 1000}))})
+			for range 20 {
+				time.Sleep(20 * time.Minute)
+				synctest.Wait()
+				require.Equal(t, sputnik.StateRestarting, f.block("a").State)
+				s := f.sp.Status()
+				require.False(t, s.Ready)
+				require.Contains(t, s.Reason, `"a"`)
+			}
+			assert.Greater(t, f.block("a").Restarts, 2)
+			require.ErrorIs(t, f.land(), errBoom)
+		})
+	}
+}
+
+func TestANewInstanceThatHangsIsNotFinishedBesideIt(t *testing.T) {
+	hang := func() { time.Sleep(never) }
+	during(t, map[string]sputnik.BlockOption{
+		"Init":   sputnik.WithInit(func(sputnik.ConfFactory) error { hang(); return nil }),
+		"Attach": sputnik.WithAttach(func(sputnik.BlockCommunicator) { hang() }),
+	}, func(t *testing.T, hangs sputnik.BlockOption) {
+		var j journal
+		f := takeOff(t, crew{series("b", func(n int) []sputnik.BlockOption {
+			opts := []sputnik.BlockOption{
+				onFailure(sputnik.RestartPolicy{}), sputnik.WithFinish(func(init bool) { j.add("finish %d %v", n, init) }),
+			}
+			if n == 1 {
+				return append(opts, failAfter(0, errBoom))
+			}
+			j.add("made %d", n)
+			return append(opts, hangs)
+		})}, sputnik.WithInitTimeout(time.Second))
+		err := f.landed()
+		require.ErrorIs(t, err, errBoom)
+		require.ErrorIs(t, err, sputnik.ErrTimeout)
+		assert.Equal(t, sputnik.StateAbandoned, f.block("b").State)
+		time.Sleep(2 * never)
+		assert.Equal(t, []string{"finish 1 false", "made 2"}, j.all(), "nor is there a third")
+	})
+}
+
+func TestNoInstanceIsMadeOnceTheFinishIsCutShort(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var j journal
+		f := takeOff(t, crew{series("b", func(n int) []sputnik.BlockOption {
+			j.add("made %d", n)
+			return []sputnik.BlockOption{
+				failAfter(0, errBoom), onFailure(sputnik.RestartPolicy{Backoff: time.Minute}),
+				sputnik.WithOnMsg(func(sputnik.Msg) {}), sputnik.WithBlockFinishTimeout(20 * time.Second),
+				sputnik.WithFinish(func(bool) { time.Sleep(2600 * time.Millisecond) }),
+			}
+		}), idle("from", sputnik.WithRunContext(func(ctx context.Context, bc sputnik.BlockCommunicator) error {
+			<-ctx.Done()
+			assert.True(t, to(t, bc, "b").Send(sputnik.Msg{}))
+			time.Sleep(5 * time.Second)
+			return nil
+		}))})
+		f.signals <- os.Interrupt
+		time.Sleep(2500 * time.Millisecond)
+		f.signals <- os.Interrupt
+		err := f.landed()
+		require.ErrorIs(t, err, sputnik.ErrForced)
+		var ue *sputnik.UnhandledError
+		require.ErrorAs(t, err, &ue)
+		assert.Equal(t, uint64(1), ue.Count, "told, not handled in a hurry")
+		time.Sleep(time.Minute)
+		assert.Equal(t, []string{"made 1"}, j.all())
 	})
 }

@@ -361,3 +361,64 @@ func TestAStormLeavesItsMessagesReported(t *testing.T) {
 		assert.Equal(t, uint64(3), box.Handled)
 	})
 }
+
+func TestAFailureThatWasCuredIsNotInTheErrorOfAStop(t *testing.T) {
+	during(t, map[string]bool{"process": false, "removal": true}, func(t *testing.T, removal bool) {
+		var bc sputnik.BlockCommunicator
+		fails := make(chan int)
+		f := takeOff(t, crew{series("b", func(n int) []sputnik.BlockOption {
+			return []sputnik.BlockOption{
+				sputnik.WithRunContext(func(context.Context, sputnik.BlockCommunicator) error {
+					time.Sleep(time.Hour)
+					fails <- n
+					return fmt.Errorf("<%d>", n)
+				}),
+				onFailure(sputnik.RestartPolicy{Window: 10 * time.Hour}),
+			}
+		}), idle("from", handle(&bc))})
+		for n := range 3 {
+			require.Equal(t, n+1, <-fails)
+		}
+		synctest.Wait()
+		require.Equal(t, sputnik.StateRestarting, f.block("b").State, "in its third pause")
+		var err error
+		if removal {
+			err = sputnik.RemoveBlock(t.Context(), bc, "b")
+			require.NoError(t, f.land())
+		} else {
+			err = f.land()
+		}
+		require.ErrorContains(t, err, "<3>")
+		for _, cured := range []string{"<1>", "<2>"} {
+			assert.NotContains(t, err.Error(), cured)
+		}
+	})
+}
+
+func TestAFlushFindsABlockThatIsBeingRestarted(t *testing.T) {
+	during(t, map[string]struct{ pause, linger time.Duration }{
+		"in its pause": {pause: years}, "in the old one's Finish": {linger: 3 * time.Second},
+	}, func(t *testing.T, k struct{ pause, linger time.Duration }) {
+		var j journal
+		f := takeOff(t, crew{series("sink", func(n int) []sputnik.BlockOption {
+			opts := []sputnik.BlockOption{
+				sputnik.WithOnMsg(func(m sputnik.Msg) { j.add("%d got %v", n, m["n"]) }),
+				onFailure(sputnik.RestartPolicy{Backoff: max(k.pause, 1), BackoffCap: max(k.pause, 1)}),
+			}
+			if n == 1 {
+				opts = append(opts, failAfter(0, errBoom), sputnik.WithFinish(func(bool) { time.Sleep(k.linger) }))
+			}
+			return opts
+		}), idle("from", sputnik.WithRunContext(func(ctx context.Context, bc sputnik.BlockCommunicator) error {
+			<-ctx.Done()
+			for n := range 3 {
+				time.Sleep(time.Millisecond)
+				assert.True(t, to(t, bc, "sink").Send(sputnik.Msg{"n": n}))
+			}
+			return nil
+		}))})
+		require.Equal(t, sputnik.StateRestarting, f.block("sink").State)
+		require.NoError(t, f.land(), "the last instance has cured it")
+		assert.Equal(t, []string{"2 got 0", "2 got 1", "2 got 2"}, j.all())
+	})
+}

@@ -397,3 +397,21 @@ func TestRestartsLongAgoDoNotCount(t *testing.T) {
 		assert.Equal(t, 1, restarting[99].Restart, "a new storm")
 	})
 }
+
+func TestTheFirstFailureOfAStormIsWithinItsWindow(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := takeOff(t, crew{series("b", func(n int) []sputnik.BlockOption {
+			after := 40 * time.Second // never a whole minute without one
+			if n >= 100 {
+				after = time.Second
+			}
+			return []sputnik.BlockOption{failAfter(after, fmt.Errorf("<%d>", n)), onFailure(sputnik.RestartPolicy{Backoff: 1, BackoffCap: 1})}
+		})})
+		err := f.landed()
+		var re *sputnik.RestartError
+		require.ErrorAs(t, err, &re)
+		assert.Equal(t, sputnik.DefaultRestartMax, re.Count)
+		assert.ErrorContains(t, re.Err, "<98>", "40 s and four times 1 s before the last")
+		assert.NotContains(t, err.Error(), "<1>", "it was cured long ago")
+	})
+}

@@ -37,7 +37,7 @@ type Status struct {
 
 	// Live is true from Prepare until everything is finished. It never depends on the server (G19).
 	Live bool
-	// Ready tells that all is well: running, connected if there is a connector, no block failed,
+	// Ready tells that all is well: running, connected if there is a connector, no block failed or restarting,
 	// not finishing (G19).
 	Ready bool
 	// Reason says in one sentence why the process is not ready; empty when it is.
@@ -45,8 +45,9 @@ type Status struct {
 
 	Blocks     []BlockStatus       // in the order of initialisation
 	Connection ConnectionStatus    // zero where there is no connector
-	down       BlockRestarting     // one that is in progress
 	WaitCycles [][]BlockDescriptor // that stand still, as the OnMsg of each waits for the next; see [WaitCycle]
+
+	down BlockRestarting // one that is in progress
 }
 
 // reason says in one sentence why not ready.
@@ -65,8 +66,7 @@ func (s Status) reason() string {
 	case s.down.Err != nil:
 		return fmt.Sprintf("block %s is being restarted: %v", s.down.Block, s.down.Err)
 	}
-	c := s.Connection
-	why := "no connection to the server"
+	c, why := s.Connection, "no connection to the server"
 	if c.State == StateConnecting {
 		why += fmt.Sprintf(": attempt %d is in progress", c.Attempt)
 	} else if !c.NextTry.IsZero() {
@@ -87,7 +87,7 @@ type BlockStatus struct {
 	LastError error  // also one that a restart has cured
 	Restarts  int    // so far; see [WithRestart]
 	Stalled   string // the callback that runs for longer than the watchdog's limit; see [WithWatchdog]
-	WaitsFor  string // the block that it waits for, in Send or Request
+	WaitsFor  string // the responsibility of a block that it waits for, in Send or Request
 }
 
 // ConnectionStatus is a snapshot of the connection to the server.

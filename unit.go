@@ -114,9 +114,8 @@ func (u *unit) drop(m mailbox.Msg) {
 
 func (u *unit) status() BlockStatus {
 	var s BlockStatus
-	other, _ := u.peer.WaitsFor()
 	u.note(func(b *BlockStatus) { s = *b })
-	s.WaitsFor = other.Responsibility
-	s.Mailbox = MailboxStatus(u.box.Stats())
+	other, _ := u.peer.WaitsFor()
+	s.WaitsFor, s.Mailbox = other.Responsibility, MailboxStatus(u.box.Stats())
 	return s
 }

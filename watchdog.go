@@ -11,14 +11,17 @@ import (
 // DefaultWatchdog is how long a callback may run before the watchdog tells of it; see [WithWatchdog].
 const DefaultWatchdog = 30 * time.Second
 
-// WithWatchdog sets for how long OnMsg, OnServerConnect and OnServerDisconnect of a block may run before a [CallbackStalled]
-// tells of it, with the stacks of the block's own goroutines; the status shows it until the callback returns. Nothing is interrupted. The watchdog
-// looks from outside, four times within the limit, so it takes up to a half of the limit more.
+// WithWatchdog sets for how long OnMsg, OnServerConnect and OnServerDisconnect of a block may run before a
+// [CallbackStalled] tells of it, with the stacks of the block's own goroutines; the status shows it until the callback
+// returns. Nothing is interrupted. Run, Init, Attach and Finish are not watched. The watchdog looks from outside, four
+// times within the limit, so it may take half of the limit more. It looks from the launch until the process stops. It
+// can't be switched off, but the limit may be long.
 func WithWatchdog(d time.Duration) SputnikOption {
 	return limit("WithWatchdog", d, func(c *config) *time.Duration { return &c.watchdog })
 }
 
-// WithBlockWatchdog sets the limit of [WithWatchdog] for this block.
+// WithBlockWatchdog sets the limit of [WithWatchdog] for this block. A short one has all blocks looked at as often,
+// four times within it: with thousands of blocks that costs.
 func WithBlockWatchdog(d time.Duration) BlockOption {
 	return blockLimit("WithBlockWatchdog", d, func(b *Block) *time.Duration { return &b.watchdog })
 }

@@ -203,3 +203,24 @@ func TestAStallIsOverWhenTheCallbackReturnsDuringTheFinish(t *testing.T) {
 		assert.Len(t, eventsOf[sputnik.CallbackReturned](f), 1)
 	})
 }
+
+func TestStacksAreTakenHoweverManyOthersHungBefore(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var bc sputnik.BlockCommunicator
+		c := crew{idle("b", handle(&bc), sputnik.WithOnMsg(func(sputnik.Msg) { stallHere(10 * time.Second) }))}
+		f := takeOff(t, c, sputnik.WithWatchdog(time.Second), sputnik.WithInitTimeout(time.Second),
+			spare(c, idle("slow", sputnik.WithInit(func(sputnik.ConfFactory) error { time.Sleep(2 * time.Second); return nil }))))
+		for range 40 {
+			require.ErrorIs(t, sputnik.AddBlock(t.Context(), bc, descriptor("slow")), sputnik.ErrTimeout)
+		}
+		time.Sleep(time.Minute)
+		for n := range 40 {
+			bc.Send(sputnik.Msg{})
+			time.Sleep(time.Minute)
+			stalled := eventsOf[sputnik.CallbackStalled](f)
+			require.Len(t, stalled, n+1)
+			require.Contains(t, stalled[n].Stacks, "stallHere")
+		}
+		_ = f.land()
+	})
+}

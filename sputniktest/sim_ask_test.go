@@ -75,9 +75,7 @@ func describeAnswer(err error) string {
 func (b *simBlock) answer(s *stage, q *ask, msg sputnik.Msg) {
 	kind := b.w.o.holds(q, b)
 	reply := func(a *actor) {
-		err := sputnik.Reply(msg, sputnik.Msg{"answer": q.id})
-		b.w.o.replied(q, err)
-		a.say("replies: %v", err)
+		a.say("replies: %v", b.w.o.reply(q, msg))
 	}
 	switch kind {
 	case replyAtOnce:

@@ -69,9 +69,11 @@ func (o *oracle) holds(q *ask, b *simBlock) replyKind {
 	return q.kind
 }
 
-func (o *oracle) replied(q *ask, err error) {
+// reply replies under the lock, so that the asker can't tell of the answer before it is in the books.
+func (o *oracle) reply(q *ask, msg sputnik.Msg) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	err := sputnik.Reply(msg, sputnik.Msg{"answer": q.id})
 	switch {
 	case err == nil:
 		if q.replied++; q.replied > 1 {
@@ -85,6 +87,7 @@ func (o *oracle) replied(q *ask, err error) {
 		errors.Is(err, sputnik.ErrAskerGone) && q.replied > 0:
 		o.offend("request", "request %d, answered %d times so far: %v", q.id, q.replied, err)
 	}
+	return err
 }
 
 func (o *oracle) failed(q *ask) {

@@ -31,7 +31,8 @@ func (a *Allowance) Begin() {
 	}
 }
 
-// Cut leaves no more than the grace from now on, or exactly that where all is used up. It tells whether it was the first to cut.
+// Cut leaves no more than the grace from now on, or exactly that where all is used up. It tells whether it was the
+// first to cut.
 func (a *Allowance) Cut(cause error) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -46,8 +46,8 @@ const (
 	Tick              // no event at all: what could not be told at once is due
 )
 
-// Note keeps an event, with stacks that belong to it beside those in its attributes. It returns true when a report is due, once a
-// second at most.
+// Note keeps an event, with stacks that belong to it beside those in its attributes. It returns true when a report is
+// due, once a second at most.
 func (b *Box) Note(r slog.Record, kind Kind, stacks string) (due bool) {
 	b.now = r.Time
 	if kind == Tick {

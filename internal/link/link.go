@@ -30,8 +30,8 @@ const (
 	Disconnect = "OnServerDisconnect"
 )
 
-// New makes a link. resume is called, with the link's lock held, when there is something to deliver: it must see to it that
-// somebody soon does. connect and disconnect, the receiver's callbacks, may be nil.
+// New makes a link. resume is called, with the link's lock held, when there is something to deliver: it must see to it
+// that somebody soon does. connect and disconnect, the receiver's callbacks, may be nil.
 func New(resume func(), connect func(conn any), disconnect func()) *Link {
 	l := &Link{resume: resume, connect: connect, disconnect: disconnect, idle: make(chan struct{})}
 	close(l.idle)
@@ -62,8 +62,11 @@ func (l *Link) Set(number int, conn any) <-chan struct{} {
 	return l.idle
 }
 
-// Close lets nothing more through. The returned channel is closed when no callback is in progress.
+// Close lets nothing more through. Of a nil Link there is nothing to close. The returned channel is closed when no callback is in progress.
 func (l *Link) Close() <-chan struct{} {
+	if l == nil {
+		return nil
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true

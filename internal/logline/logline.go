@@ -18,9 +18,9 @@ const (
 //
 //	At `log:"warn messages lost"`
 //
-// unless another field with such a tag isn't zero. Fields that aren't become attributes, but for bools and embedded ones. Durations
-// are rounded, "err" is spelt out. A field tagged "brief" gets no stacks: another event has them. Other words, if words has any for a field, come in its place, but for numbers and
-// texts that are empty.
+// unless another field with such a tag isn't zero. Fields that aren't become attributes, but for bools and embedded
+// ones. Durations are rounded, "err" is spelt out. A field tagged "brief" gets no stacks: another event has them.
+// Other words, if words has any for a field, come in its place, but for numbers and texts that are empty.
 func Of(at time.Time, v any, words func(key string, field any) []slog.Attr) slog.Record {
 	var level slog.Level
 	var text string

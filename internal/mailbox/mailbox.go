@@ -94,8 +94,8 @@ func (w *Waiter) decide(accepted bool) {
 // Pending tells that the sender is still held.
 func (w *Waiter) Pending() bool { return !w.decided.Load() }
 
-// Init makes a box usable. A capacity of 0 is unbounded. consume is the body of the consumer goroutine: it handles first,
-// if that isn't nil, and then what Next returns. lost gets each message that DropOldest drops.
+// Init makes a box usable. A capacity of 0 is unbounded. consume is the body of the consumer goroutine: it handles
+// first, if that isn't nil, and then what Next returns. lost gets each message that DropOldest drops.
 func (b *Box) Init(capacity int, overflow Overflow, consume func(first Msg), lost func(m Msg)) {
 	b.capacity, b.overflow, b.consume, b.lost = capacity, overflow, consume, lost
 	b.wake = make(chan Msg, 1)
@@ -149,8 +149,8 @@ func (b *Box) sendToFull(m Msg, mayWait bool) (accepted bool, held *Waiter) {
 	return false, w
 }
 
-// Await waits until the message of a Waiter is accepted, or until the box is closed or one of two channels is; or else until poke is
-// received from, when it is not over yet.
+// Await waits until the message of a Waiter is accepted, or until the box is closed or one of two channels is; or else
+// until poke is received from, when it is not over yet.
 func Await[T any](b *Box, w *Waiter, quit, gone <-chan struct{}, poke <-chan T) (accepted, over bool) {
 	select {
 	case ok := <-w.taken:
@@ -310,8 +310,8 @@ func (b *Box) Open() {
 	b.pass(m) // under the same lock: a new message must not come before those that wait
 }
 
-// Pause makes the consumer stop before the next message. What is queued stays, and more is accepted. The returned channel is
-// closed when the consumer is gone.
+// Pause makes the consumer stop before the next message. What is queued stays, and more is accepted. The returned
+// channel is closed when the consumer is gone.
 func (b *Box) Pause() <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -303,3 +303,36 @@ func TestAPauseMeetsAConsumerAboutToPark(t *testing.T) {
 		<-b.Close()
 	})
 }
+
+func TestAHeldSenderIsPendingUntilItIsDecided(t *testing.T) {
+	ended := make(chan struct{})
+	close(ended)
+	for name, k := range map[string]struct {
+		decide   func(b *Box)
+		quit     <-chan struct{}
+		accepted bool
+	}{
+		"room":   {func(b *Box) { b.Open() }, nil, true},
+		"closed": {func(b *Box) { b.Close() }, nil, false},
+		"quit":   {func(*Box) {}, ended, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var b Box
+			b.Init(1, Wait, func(Msg) {
+				for _, ok := b.Next(); ok; _, ok = b.Next() {
+					b.Handled()
+				}
+			}, func(Msg) {})
+			b.Send(Msg{}, true)
+			_, held := b.Send(Msg{}, true)
+			require.True(t, held.Pending())
+			k.decide(&b)
+			synctest.Wait()
+			require.Equal(t, k.quit != nil, held.Pending(), name)
+			accepted, over := Await[int](&b, held, k.quit, nil, nil)
+			require.Equal(t, []bool{k.accepted, true}, []bool{accepted, over}, name)
+			require.False(t, held.Pending(), name)
+			b.Close()
+		})
+	}
+}

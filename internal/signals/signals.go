@@ -12,9 +12,10 @@ import (
 // signals the whole process group, and a parent often passes the signal on.
 const sameDelivery = 250 * time.Millisecond
 
-// Listen calls first with the first signal, and again with each that comes later than its copies may. A nil from stands for the
-// SIGINT and SIGTERM of the operating system. Neither is called after stop, which must be called once, from elsewhere. A signal that waits already is taken before Listen returns. The
-// channel may be closed: nothing more will come.
+// Listen calls first with the first signal, and again for each that comes later than its copies may. A nil from stands
+// for the SIGINT and SIGTERM of the operating system; it may be closed: nothing more will come. A signal that waits
+// already is taken before Listen returns. Neither func is called after stop, which must be called once, from
+// elsewhere.
 func Listen(from <-chan os.Signal, first func(os.Signal), again func()) (stop func()) {
 	end := func() {}
 	if from == nil {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Profile finds goroutines by their labels. A profile of all goroutines is dear, so one serves all who ask shortly after. The
-// zero value is ready, and safe for concurrent use.
+// Profile finds goroutines by their labels. A profile of all goroutines is dear, so one serves all who ask shortly
+// after. The zero value is ready, and safe for concurrent use.
 type Profile struct {
 	mu    sync.Mutex
 	at    time.Time
@@ -20,7 +20,8 @@ type Profile struct {
 
 type owner struct{ flight, block string }
 
-// Of returns the goroutines that carry the labels of a block, in the form of the goroutine profile: as they were up to a second ago.
+// Of returns the goroutines that carry the labels of a block, in the form of the goroutine profile: as they were up to
+// a second ago.
 func (p *Profile) Of(flight, block string) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()

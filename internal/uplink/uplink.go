@@ -1,5 +1,5 @@
-// Package uplink drives a plug-in that knows a server: it connects, watches the connection, connects anew when it broke,
-// and disconnects in the end.
+// Package uplink drives a plug-in that knows a server: it connects, watches the connection, connects anew when it
+// broke, and disconnects in the end.
 package uplink
 
 import (
@@ -59,8 +59,8 @@ type Status struct {
 	LastError error
 }
 
-// Driver drives one plug-in, for one Run. The plug-in is called on a worker's goroutine, so that a call that hangs costs a
-// goroutine but not the end.
+// Driver drives one plug-in, for one Run. The plug-in is called on a worker's goroutine, so that a call that hangs
+// costs a goroutine but not the end.
 type Driver struct {
 	PlugIn     PlugIn
 	Owner      Owner
@@ -252,8 +252,8 @@ func (d *Driver) complete(ctx context.Context, name string, method func(context.
 	return err
 }
 
-// outlast waits for the pending call, however long it takes, and returns its outcome. Only the end of ctx ends that: the call is hung,
-// and Run gives its goroutine up.
+// outlast waits for the pending call, however long it takes, and returns its outcome. Only the end of ctx ends that:
+// the call is hung, and Run gives its goroutine up.
 func (d *Driver) outlast(ctx context.Context) error {
 	p := worker.Patience{Grace: interruptedCall, Interrupt: ctx.Done()}
 	if ctx.Err() != nil {

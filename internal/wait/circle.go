@@ -2,10 +2,10 @@ package wait
 
 import "slices"
 
-// Those whose serving goroutines wait for each other in a circle stand still. Each wait is an edge from one peer to another;
-// only those of the goroutine that serves messages count, as any other one keeps nobody from being served. Whether a goroutine is that
-// one is too dear to find out for each request. So it is asked only where edges, whoever's they are, close a circle; then each
-// goroutine on it looks for itself, and the last one to know sees the circle.
+// Those whose serving goroutines wait for each other in a circle stand still. Each wait is an edge from one peer to
+// another; only those of the goroutine that serves messages count, as any other one keeps nobody from being served.
+// Whether a goroutine is that one is too dear to find out for each request. So it is asked only where edges, whoever's
+// they are, close a circle; then each goroutine on it looks for itself, and the last one to know sees the circle.
 const (
 	unknown uint32 = iota
 	inquired
@@ -13,7 +13,8 @@ const (
 	elsewhere
 )
 
-// lasts tells whether the wait goes on and, where it is a request, whether it depends on the goroutine that serves the other.
+// lasts tells whether the wait goes on and, where it is a request, whether it depends on the goroutine that serves the
+// other.
 func (w *Wait[N]) lasts() bool { return w.goesOn() && !w.passed.Load() }
 
 func (w *Wait[N]) goesOn() bool {
@@ -30,8 +31,8 @@ func (w *Wait[N]) inquire() {
 	}
 }
 
-// maxInquired is how many waits a peer may have if it is to be looked at each time that another waits for it: beyond, that is too
-// dear, and left to Inquire.
+// maxInquired is how many waits a peer may have if it is to be looked at each time that another waits for it: beyond,
+// that is too dear, and left to Inquire.
 const maxInquired = 64
 
 // Inquire looks for circles through all that p waits for.
@@ -97,7 +98,8 @@ func (w *Wait[N]) tell() {
 	}
 }
 
-// circle returns the waits that last for each other, w among them, or nil. The first is that of the peer that comes first.
+// circle returns the waits that last for each other, w among them, or nil. The first is that of the peer that comes
+// first.
 func (w *Wait[N]) circle() []*Wait[N] {
 	on := w.follow()
 	// What was so before and after was so in between, for all of them at the same time.
@@ -143,12 +145,20 @@ func (p *Peer[N]) servingWait() *Wait[N] {
 // WaitsFor returns the one that this one waits for, by the goroutine that serves it or by another one.
 func (p *Peer[N]) WaitsFor() (name N, waits bool) {
 	if k := p.servingWait(); k != nil {
-		return k.To.Name, true
+		return k.whom(), true
 	}
 	for _, k := range p.waits.only((*Wait[N]).goesOn) {
-		return k.To.Name, true
+		return k.whom(), true
 	}
 	return name, false
+}
+
+// whom returns who it is that is waited for: whoever has the message, or was asked.
+func (w *Wait[N]) whom() N {
+	if has := w.has(); has != nil {
+		return has.Name
+	}
+	return w.To.Name
 }
 
 // Circles returns those that stand still for each other, if p is the first of them: one circle, or none.

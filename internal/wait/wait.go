@@ -1,5 +1,5 @@
-// Package wait keeps the books of who waits for whom: for an answer, or for room in a mailbox. A request always ends, and
-// those who wait for each other in a circle are found.
+// Package wait keeps the books of who waits for whom: for an answer, or for room in a mailbox. A request always ends,
+// and those who wait for each other in a circle are found.
 package wait
 
 import (
@@ -76,11 +76,16 @@ func Request[N any](ctx context.Context, from, to *Peer[N]) *Wait[N] {
 	return w
 }
 
-// Of returns the request that a message makes, if this peer is asked anything at all: so others need not look into theirs.
+// Of returns the request that a message makes, if this peer is asked anything at all: so others need not look into
+// theirs.
 func (p *Peer[N]) Of(msg mailbox.Msg) *Wait[N] {
 	if p.asked.n.Load() == 0 {
 		return nil
 	}
+	return of[N](msg)
+}
+
+func of[N any](msg mailbox.Msg) *Wait[N] {
 	w, _ := msg[Key].(*Wait[N])
 	return w
 }
@@ -115,8 +120,8 @@ func (w *Wait[N]) settle(state uint32, msg mailbox.Msg, err error) error {
 // Taken notes that the message is being served by the taker with this number, so that its end ends the request as well.
 func (w *Wait[N]) Taken(taker int) { w.taker.Store(int64(taker)) }
 
-// Passed notes that p has served the message without an answer, which comes from elsewhere; unless it was sent on to another, who
-// has yet to serve it.
+// Passed notes that p has served the message without an answer, which comes from elsewhere; unless it was sent on to
+// another, who has yet to serve it.
 func (w *Wait[N]) Passed(p *Peer[N]) {
 	if w.Asking() && w.has() == p {
 		w.passed.Store(true)
@@ -143,17 +148,22 @@ func (w *Wait[N]) has() *Peer[N] {
 	return w.holder
 }
 
-// SentOn notes whether the one that it was handed to has accepted the message; else it is where it was. A nil Wait is no request.
+// SentOn notes whether the one that it was handed to has accepted the message; else it is where it was. A nil Wait is
+// no request.
 func (w *Wait[N]) SentOn(accepted bool, was Holding[N]) {
-	switch {
-	case w == nil:
-	case accepted:
-		w.inquire()
-	default:
-		w.Hand(was.peer)
-		w.taker.Store(was.taker)
-		w.passed.Store(was.passed)
+	if w != nil {
+		w.sentOn(accepted, was)
 	}
+}
+
+func (w *Wait[N]) sentOn(accepted bool, was Holding[N]) {
+	if accepted {
+		w.inquire()
+		return
+	}
+	w.hand(was.peer)
+	w.taker.Store(was.taker)
+	w.passed.Store(was.passed)
 }
 
 // Answer waits for the outcome.
@@ -211,6 +221,10 @@ func (w *Wait[N]) Hand(to *Peer[N]) (was Holding[N]) {
 	if w == nil {
 		return was
 	}
+	return w.hand(to)
+}
+
+func (w *Wait[N]) hand(to *Peer[N]) (was Holding[N]) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	was = Holding[N]{w.holder, w.taker.Swap(0), w.passed.Swap(false)}

@@ -74,7 +74,6 @@ func goals() []goal {
 			},
 		},
 		value("broken connection to the last of 1,000 blocks told, by the block", "broken", workload.BrokenTime, 2, 1e3, "µs"),
-		{what: "flagship: lines a second", against: "a hand-written loop", most: 0.9, why: "measured elsewhere"},
 		ratio("everything on (counters, bounds, guard, names)", "steady", calm, 1.15, mailbox),
 	}
 }

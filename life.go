@@ -57,23 +57,23 @@ func FlushContext(ctx context.Context) context.Context {
 	return ctx
 }
 
-// open lets messages in, and then the connection, unless the instance has failed already.
+// open lets the news of the connection in, and messages, unless the instance has failed already.
 func (l *life) open() {
 	l.unit.mu.Lock()
 	defer l.unit.mu.Unlock()
 	if l.replaced {
 		return
 	}
-	l.unit.box.Open()
 	in := l.unit.in
 	if l.number > 1 {
 		in.setDown(l.unit.desc, nil)
 	}
 	if l.link != nil {
 		in.mu.Lock() // so that the connector's news, which come after, find what they need
-		defer in.mu.Unlock()
 		l.link.Open(in.number, in.conn)
+		in.mu.Unlock()
 	}
+	l.unit.box.Open() // a serial block hears of the connection first
 }
 
 // label marks the current goroutine as the block's own.

@@ -44,18 +44,19 @@ func (c *communicator) Send(msg Msg) bool {
 		c.to.box.Refuse()
 		return false
 	}
-	request := c.from.peer.Of(msg) // one that is sent on
-	was := request.Hand(&c.to.peer)
+	sentOn := c.from.peer.Of(msg)
+	was := sentOn.Hand(&c.to.peer)
 	// Nobody would make room for a message to itself, nor before the launch.
 	mayWait := c.to.shape.overflow == Wait && c.from != c.to && c.from.in.claimed.Load()
-	if mayWait && request == nil {
-		request, _ = msg[wait.Key].(*wait.Wait[BlockDescriptor])
+	var request *wait.Wait[BlockDescriptor]
+	if mayWait {
+		request = wait.In[BlockDescriptor](msg) // also one that is asked here, or held by another
 	}
 	accepted, held := c.to.box.Send(msg, mayWait)
 	if held != nil {
 		accepted = wait.Room(&c.from.peer, &c.to.peer, &c.to.box, held, request, c.from.life.Load().flush.Done())
 	}
-	request.SentOn(accepted, was)
+	sentOn.SentOn(accepted, was)
 	return accepted
 }
 

@@ -281,3 +281,34 @@ func TestARequestThatRunCanNotSendOnIsStillRunsToAnswer(t *testing.T) {
 		require.NoError(t, answered)
 	})
 }
+
+// Whoever else has got hold of the message and can't send it on takes nothing from the block that was asked.
+func TestARequestThatAStrangerCanNotSendOnFallsWithWhoWasAsked(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var bc sputnik.BlockCommunicator
+		gate, kept := make(chan struct{}), make(chan sputnik.Msg, 1)
+		f := takeOff(t, crew{
+			idle("c", sputnik.WithMailbox(1, sputnik.Wait), sputnik.WithOnMsg(func(sputnik.Msg) { <-gate })),
+			keeper("b", kept),
+			idle("stranger", sputnik.WithRunContext(func(ctx context.Context, bc sputnik.BlockCommunicator) error {
+				assert.False(t, to(t, bc, "c").Send(<-kept))
+				return untilDone(ctx, bc)
+			})),
+			idle("a", handle(&bc)),
+		})
+		for range 2 { // one in OnMsg, one in the mailbox
+			require.True(t, to(t, bc, "c").Send(sputnik.Msg{}))
+			synctest.Wait()
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		came := request(ctx, to(t, bc, "b"), sputnik.Msg{})
+		synctest.Wait()
+		go func() { assert.NoError(t, sputnik.RemoveBlock(t.Context(), bc, "c")) }()
+		synctest.Wait() // c accepts nothing more
+		close(gate)
+		require.NoError(t, sputnik.RemoveBlock(t.Context(), bc, "b"))
+		require.ErrorIs(t, (<-came).err, sputnik.ErrBlockEnded)
+		require.NoError(t, f.land())
+	})
+}

@@ -135,8 +135,7 @@ func refusal(ctx context.Context, from, to *unit) error {
 		return ErrBlockEnded
 	case from.life.Load().flush.Err() != nil:
 		return errTimeToFinish
-	}
-	if to.shape.overflow == Reject {
+	case to.shape.overflow == Reject:
 		return ErrMailboxFull
 	}
 	return ErrBlockEnded // by a handle on a block of that name that is gone
@@ -147,7 +146,7 @@ func refusal(ctx context.Context, from, to *unit) error {
 // answers. The error is ErrNotAsked, ErrReplied or ErrAskerGone; the answer then went nowhere. A message that was sent
 // on and refused is still the sender's to answer.
 func Reply(msg, answer Msg) error {
-	if w, ok := msg[wait.Key].(*wait.Wait[BlockDescriptor]); ok {
+	if w := wait.In[BlockDescriptor](msg); w != nil {
 		return w.Reply(answer)
 	}
 	return ErrNotAsked

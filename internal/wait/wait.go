@@ -82,19 +82,17 @@ func (p *Peer[N]) Of(msg mailbox.Msg) *Wait[N] {
 	if p.asked.n.Load() == 0 {
 		return nil
 	}
-	return of[N](msg)
+	return In[N](msg)
 }
 
-func of[N any](msg mailbox.Msg) *Wait[N] {
+// In returns the request that a message makes, nil where it makes none.
+func In[N any](msg mailbox.Msg) *Wait[N] {
 	w, _ := msg[Key].(*Wait[N])
 	return w
 }
 
 // Asking tells whether the request has not ended yet.
 func (w *Wait[N]) Asking() bool { return w.state.Load() == asking }
-
-// Context returns the request's own.
-func (w *Wait[N]) Context() context.Context { return w.ctx }
 
 // Reply ends the request by an answer.
 func (w *Wait[N]) Reply(msg mailbox.Msg) error { return w.settle(replied, msg, nil) }
@@ -168,7 +166,7 @@ func (w *Wait[N]) sentOn(accepted bool, was Holding[N]) {
 
 // Answer waits for the outcome.
 func (w *Wait[N]) Answer() (mailbox.Msg, error) {
-	if w.To != nil && w.To.waits.n.Load() > 0 {
+	if w.To != nil && w.To.waits.n.Load() > 0 { // else there is no circle, which is known without a lock
 		w.inquire()
 	}
 	o := w.outcome()
@@ -235,19 +233,19 @@ func (w *Wait[N]) hand(to *Peer[N]) (was Holding[N]) {
 		w.holder.asked.remove(w, askedSide)
 	}
 	w.holder = nil
-	var over error
-	for _, p := range []*Peer[N]{to, was.peer} { // one that is over doesn't get it
-		if to == nil || p == nil {
-			break
-		}
-		if over = p.asked.add(w, askedSide); over == nil {
-			w.holder = p
-			return was
-		}
+	if to == nil {
+		return was
 	}
-	if over != nil {
-		w.Fail(over)
+	over := to.asked.add(w, askedSide)
+	if over == nil {
+		w.holder = to
+		return was
 	}
+	if was.peer != nil && was.peer.asked.add(w, askedSide) == nil { // it stays where it was
+		w.holder = was.peer
+		return was
+	}
+	w.Fail(over)
 	return was
 }
 

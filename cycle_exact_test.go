@@ -45,12 +45,7 @@ func TestTheWaitCyclesToldAreThoseThatThereAre(t *testing.T) {
 		bubble(t, func(t *testing.T) {
 			t.Logf("seed %d", seed)
 			var mu sync.Mutex
-			src := rand.New(rand.NewPCG(seed, 0))
-			rng := func(n int) int {
-				mu.Lock()
-				defer mu.Unlock()
-				return src.IntN(n)
-			}
+			rng := chance(seed)
 			own := make([]sputnik.BlockCommunicator, blocks)
 			waits := make([]int, blocks)
 			var c crew

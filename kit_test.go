@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"runtime"
 	"strings"
@@ -246,6 +247,17 @@ func during[C any](t *testing.T, cases map[string]C, f func(t *testing.T, c C)) 
 	t.Helper()
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) { bubble(t, func(t *testing.T) { f(t, c) }) })
+	}
+}
+
+// chance draws numbers below n from a seed, for any goroutine.
+func chance(seed uint64) func(n int) int {
+	var mu sync.Mutex
+	src := rand.New(rand.NewPCG(seed, 0))
+	return func(n int) int {
+		mu.Lock()
+		defer mu.Unlock()
+		return src.IntN(n)
 	}
 }
 

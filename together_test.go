@@ -77,13 +77,7 @@ func TestAllOfItTogether(t *testing.T) {
 		seed, early := rand.Uint64(), round%2 == 0 // early: the stop comes in the midst of it
 		bubble(t, func(t *testing.T) {
 			t.Logf("seed %d", seed)
-			var mu sync.Mutex
-			src := rand.New(rand.NewPCG(seed, 0))
-			rng := func(n int) int {
-				mu.Lock()
-				defer mu.Unlock()
-				return src.IntN(n)
-			}
+			rng := chance(seed)
 			var bc sputnik.BlockCommunicator
 			c := crew{idle("from", handle(&bc))}
 			var more []member

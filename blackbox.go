@@ -33,7 +33,7 @@ func (b *blackBox) note(e Event) (*BlackBox, error) {
 	case ProcessHurried:
 		kind = blackbox.Alarm
 		for _, u := range b.in.blocks() {
-			if stacks == "" && u.status().State == StateFinishing { // the finish waits for it
+			if stacks == "" && u.state() == StateFinishing { // the finish waits for it
 				stacks = u.stacks()
 			}
 		}

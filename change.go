@@ -55,7 +55,7 @@ func change(ctx context.Context, bc BlockCommunicator, do func(halt context.Cont
 		return fmt.Errorf("no process: %w", ErrNoBlock)
 	}
 	in := from.in
-	if s := from.status().State; !in.claimed.Load() || s == StateCreated || s == StateInitialised {
+	if s := from.state(); !in.claimed.Load() || s == StateCreated || s == StateInitialised {
 		return fmt.Errorf("%w: wait for Run", ErrNotRunning)
 	}
 	halt, cancel := context.WithCancelCause(ctx)
@@ -134,7 +134,7 @@ func (in *initiator) remove(from *unit, resp string) error {
 func (in *initiator) forget(u *unit) {
 	in.setDown(u.desc, nil)
 	in.byResp.CompareAndDelete(u.desc.Responsibility, u)
-	hangs := u.status().State == StateAbandoned
+	hangs := u.state() == StateAbandoned
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.units = slices.DeleteFunc(slices.Clone(in.units), func(other *unit) bool { return other == u })

@@ -56,7 +56,7 @@ func (in *initiator) land(w *worker.Worker, failure error) {
 // other callbacks (G5). A block that doesn't come back in time is abandoned (G7). why tells that it isn't the process
 // that ends.
 func (in *initiator) finish(u *unit, w *worker.Worker, why error) {
-	if w != nil && u.status().State != StateInitialised { // its Init failed, or was never called (G2)
+	if w != nil && u.state() != StateInitialised { // its Init failed, or was never called (G2)
 		u.box.Close()
 		u.account()
 		return
@@ -120,11 +120,10 @@ func (u *unit) settle(stuck []string, took time.Duration) {
 	if len(stuck) > 0 {
 		u.fault(u.abandon(stuck, took))
 	}
-	if u.status().State == StateAbandoned {
-		return
+	if u.state() != StateAbandoned {
+		u.enter(StateFinished)
+		u.in.events.emit(BlockFinished{now(), u.desc, MailboxStatus(box), took})
 	}
-	u.enter(StateFinished)
-	u.in.events.emit(BlockFinished{now(), u.desc, MailboxStatus(box), took})
 }
 
 // abandon notes that the flight goes on without the block; whether that is a fault of its own is left to the caller.

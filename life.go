@@ -148,7 +148,7 @@ func (l *life) runReturned(err error) {
 	case l.unit.shape.restart.When == RestartAlways && l.ctx.Err() == nil:
 		l.unit.restart(l, &BlockError{l.unit.desc, "Run", errReturned})
 	}
-	if l.link != nil && l.block.finish == nil && l.ctx.Err() != nil {
+	if l.block.finish == nil && l.ctx.Err() != nil {
 		l.link.Close() // no more news where Run has ended in the finish and there is no Finish (G5)
 	}
 }

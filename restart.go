@@ -127,8 +127,7 @@ func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 	for {
 		n, ok := u.storm.Count(failure, most, window)
 		if !ok {
-			failed := &RestartError{u.desc, n, window, u.storm.First()}
-			u.stayDown(failed)
+			u.stayDown(&RestartError{u.desc, n, window, u.storm.First()})
 			return
 		}
 		pause := backoff.Pause(n, cmp.Or(policy.Backoff, DefaultRestartBackoff), cmp.Or(policy.BackoffCap, DefaultRestartBackoffCap))
@@ -148,7 +147,7 @@ func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 			next.open()
 			return
 		}
-		if !wanted || u.status().State == StateAbandoned { // there must never be two
+		if !wanted || u.state() == StateAbandoned { // there must never be two
 			u.stayDown(first, err)
 			return
 		}
@@ -183,7 +182,7 @@ func (u *unit) renew() (*life, error) {
 	next := newLife(u, b)
 	u.life.Store(next)
 	err := in.bringUp(context.Background(), u.lost, &w, u)
-	if err != nil && next.initialised && u.status().State != StateAbandoned { // Attach failed
+	if err != nil && next.initialised && u.state() != StateAbandoned { // Attach failed
 		u.takeDown(next, &w, err, u.box.Pause())
 	}
 	return next, err

@@ -112,6 +112,11 @@ func (u *unit) drop(m mailbox.Msg) {
 	}
 }
 
+func (u *unit) state() (s State) {
+	u.note(func(b *BlockStatus) { s = b.State })
+	return s
+}
+
 func (u *unit) status() BlockStatus {
 	var s BlockStatus
 	u.note(func(b *BlockStatus) { s = *b })

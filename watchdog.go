@@ -47,11 +47,9 @@ func (u *unit) look() time.Duration {
 	defer u.watching.Unlock()
 	l := u.life.Load()
 	limit := cmp.Or(l.block.watchdog, u.in.cfg.watchdog)
-	news, calls, onMsg := "", 0, "OnMsg"
-	if l.link != nil {
-		news, calls = l.link.Busy()
-	}
+	news, calls := l.link.Busy()
 	handled, busy := u.box.Busy()
+	onMsg := "OnMsg"
 	if !busy || u.shape.serial && news != "" {
 		onMsg = ""
 	}

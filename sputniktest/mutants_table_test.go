@@ -8,11 +8,11 @@ var mutants = []mutant{
 	},
 	{
 		"forget a rollback", "landing.go",
-		"if w != nil && u.status().State != StateInitialised {", "if w != nil && (u.status().State != StateInitialised || u.position == 3) {",
+		"if w != nil && u.state() != StateInitialised {", "if w != nil && (u.state() != StateInitialised || u.position == 3) {",
 	},
 	{
 		"Finish of the block whose Init failed", "landing.go",
-		"if w != nil && u.status().State != StateInitialised {", "if w != nil && u.status().State == StateCreated {",
+		"if w != nil && u.state() != StateInitialised {", "if w != nil && u.state() == StateCreated {",
 	},
 	{
 		"finish in list order", "landing.go",

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+
+	"github.com/sputnik-go/sputnik/internal/errs"
 )
 
 // Method is one that a value may have.
@@ -27,7 +29,7 @@ func As[T any](take func(T)) Method {
 // Methods takes from impl the methods it has, and tells of those that have another signature. The
 // methods are those of whose.
 func Methods(impl any, whose string, methods ...Method) (wrong []error) {
-	if v := reflect.ValueOf(impl); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+	if errs.IsNil(impl) {
 		return []error{errors.New("nil")}
 	}
 	taken := make(map[string]bool)

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/sputnik-go/sputnik/internal/fifo"
+	"github.com/sputnik-go/sputnik/internal/worker"
 )
 
 // Feed delivers items in order on one goroutine. Put and Close may be called from anywhere.
@@ -44,7 +45,7 @@ func (f *Feed[T]) Put(item T) bool {
 		return false
 	}
 	f.queue.Push(item)
-	f.nudge()
+	worker.Nudge(f.wake)
 	return true
 }
 
@@ -53,15 +54,8 @@ func (f *Feed[T]) Close() <-chan struct{} {
 	f.mu.Lock()
 	f.closed = true
 	f.mu.Unlock()
-	f.nudge()
+	worker.Nudge(f.wake)
 	return f.done
-}
-
-func (f *Feed[T]) nudge() {
-	select {
-	case f.wake <- struct{}{}:
-	default:
-	}
 }
 
 func (f *Feed[T]) run() {

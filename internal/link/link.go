@@ -106,8 +106,11 @@ func (l *Link) Done() {
 	l.calling = ""
 }
 
-// Busy returns the name of the callback in progress, empty for none, and how many have begun so far.
+// Busy returns the name of the callback in progress, empty for none, and how many have begun so far. A nil Link has none.
 func (l *Link) Busy() (name string, calls int) {
+	if l == nil {
+		return "", 0
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.calling, l.calls

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/sputnik-go/sputnik/internal/fifo"
+	"github.com/sputnik-go/sputnik/internal/worker"
 )
 
 // Msg is a message. A nil one has a meaning of its own here.
@@ -242,10 +243,10 @@ func (b *Box) retire() bool {
 
 // tellGone tells those that wait for the consumer's end. Called with the lock held, and without a consumer.
 func (b *Box) tellGone() {
-	if b.paused != nil && !isClosed(b.paused) {
+	if b.paused != nil && !worker.Closed(b.paused) {
 		close(b.paused)
 	}
-	if b.drained != nil && (b.opened || b.calledOff || b.queued() == 0) && !isClosed(b.drained) {
+	if b.drained != nil && (b.opened || b.calledOff || b.queued() == 0) && !worker.Closed(b.drained) {
 		close(b.drained)
 	}
 }
@@ -432,15 +433,6 @@ func (b *Box) stats() Stats {
 
 // depth is the number of messages accepted and not yet handled. Called with the lock held.
 func (b *Box) depth() int { return int(b.accepted - b.dropped - b.handled.Load()) }
-
-func isClosed(ch <-chan struct{}) bool {
-	select {
-	case <-ch:
-		return true
-	default:
-		return false
-	}
-}
 
 // Busy tells whether the consumer is at work, and how many messages it has handled before.
 func (b *Box) Busy() (handled uint64, busy bool) {

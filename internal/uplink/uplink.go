@@ -221,12 +221,12 @@ func (d *Driver) call(ctx context.Context, name string, method func(context.Cont
 	}
 	overrun := fmt.Errorf("%s: %w (%v)", name, d.ErrTimeout, d.Limit)
 	limited, cancel := context.WithTimeoutCause(ctx, d.Limit, overrun)
-	began, done := time.Now(), make(chan error, 1)
-	d.worker.Run(func() {
+	began := time.Now()
+	done := d.worker.Start(func(done func(error)) {
 		d.Owner.Guard(name, func() error {
 			defer cancel()
 			return method(limited)
-		}, func(err error) { done <- err })
+		}, done)
 	})
 	p := worker.Patience{Limit: d.Limit, Grace: interruptedCall, Interrupt: ctx.Done()}
 	if ctx.Err() != nil {

@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"github.com/sputnik-go/sputnik"
-	"github.com/sputnik-go/sputnik/examples/syslog2nats/broker"
-	"github.com/sputnik-go/sputnik/examples/syslog2nats/nats"
-	"github.com/sputnik-go/sputnik/examples/syslog2nats/syslog"
+	"github.com/sputnik-go/sputnik/blocks/nats"
+	"github.com/sputnik-go/sputnik/blocks/nats/embedded"
+	"github.com/sputnik-go/sputnik/blocks/syslog"
 )
 
 const (
@@ -86,7 +86,7 @@ func (a *app) fly(set settings) (err error) {
 		return err // before anything listens
 	}
 	if set.nats.Embedded() {
-		server.Broker, err = broker.Start(broker.Conf{
+		server.Broker, err = embedded.Start(embedded.Conf{
 			Store:      set.nats.Store,
 			SyncAlways: set.nats.Sync == nats.SyncAlways,
 			Listen:     set.nats.Listen,
@@ -104,7 +104,7 @@ func (a *app) fly(set settings) (err error) {
 }
 
 // embeddedBroker is there before the broker runs.
-type embeddedBroker struct{ *broker.Broker }
+type embeddedBroker struct{ *embedded.Broker }
 
 // factories are all that are registered, ours with this program's logger and output.
 func (a *app) factories() sputnik.BlockFactories {

@@ -10,19 +10,19 @@ import (
 	"strings"
 
 	"github.com/sputnik-go/sputnik"
-	"github.com/sputnik-go/sputnik/examples/syslog2nats/nats"
-	"github.com/sputnik-go/sputnik/examples/syslog2nats/syslog"
+	"github.com/sputnik-go/sputnik/blocks/nats"
+	"github.com/sputnik-go/sputnik/blocks/syslog"
 )
 
 //go:embed conf
-var embedded embed.FS
+var builtIn embed.FS
 
 const envPrefix = "S2N"
 
 // configure reads and checks everything that is configured, before anything listens.
 func (a *app) configure() (settings, error) {
 	var set settings
-	defaults, err := fs.Sub(embedded, "conf")
+	defaults, err := fs.Sub(builtIn, "conf")
 	if err != nil {
 		return set, err
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/sputnik-go/sputnik/examples/syslog2nats/broker/brokertest"
+	"github.com/sputnik-go/sputnik/blocks/nats/embedded/brokertest"
 )
 
 const header = "<13>Nov 20 07:30:01 host app: "

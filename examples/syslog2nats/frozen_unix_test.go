@@ -5,7 +5,7 @@ package main
 import (
 	"testing"
 
-	"github.com/sputnik-go/sputnik/examples/syslog2nats/broker/brokertest"
+	"github.com/sputnik-go/sputnik/blocks/nats/embedded/brokertest"
 )
 
 // What was sent into the silence may be stored when the server wakes up, after it was published again.

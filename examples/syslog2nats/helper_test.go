@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sputnik-go/sputnik"
-	"github.com/sputnik-go/sputnik/examples/syslog2nats/syslog"
+	"github.com/sputnik-go/sputnik/blocks/syslog"
 )
 
 const patience = 60 * time.Second // a test that waits longer has failed

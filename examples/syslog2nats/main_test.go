@@ -6,7 +6,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/sputnik-go/sputnik/examples/syslog2nats/broker/brokertest"
+	"github.com/sputnik-go/sputnik/blocks/nats/embedded/brokertest"
 )
 
 const envProgram = "SYSLOG2NATS_TEST_PROGRAM"

@@ -15,9 +15,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sputnik-go/sputnik"
-	"github.com/sputnik-go/sputnik/examples/syslog2nats/broker/brokertest"
-	"github.com/sputnik-go/sputnik/examples/syslog2nats/nats"
-	"github.com/sputnik-go/sputnik/examples/syslog2nats/syslog"
+	"github.com/sputnik-go/sputnik/blocks/nats"
+	"github.com/sputnik-go/sputnik/blocks/nats/embedded/brokertest"
+	"github.com/sputnik-go/sputnik/blocks/syslog"
 )
 
 func TestArguments(t *testing.T) {

@@ -10,8 +10,8 @@ import (
 	"strings"
 
 	"github.com/sputnik-go/sputnik"
-	"github.com/sputnik-go/sputnik/examples/syslog2nats/nats"
-	"github.com/sputnik-go/sputnik/examples/syslog2nats/syslog"
+	"github.com/sputnik-go/sputnik/blocks/nats"
+	"github.com/sputnik-go/sputnik/blocks/syslog"
 )
 
 // checkFiles finds the files in the folder that nobody asks for. Such a file is a misspelled one.

@@ -99,12 +99,12 @@ func (c *Connector) current() *Connection {
 
 func (c *Connector) where(conn *Connection) string {
 	if c.inProcess != nil {
-		return embedded
+		return inThisProcess
 	}
 	return conn.Conn.ConnectedUrlRedacted()
 }
 
-const embedded = "embedded broker"
+const inThisProcess = "embedded broker"
 
 func (c *Connector) dial(ctx context.Context, conf Conf) (*Connection, error) {
 	conn := &Connection{broken: make(chan error, 1)}
@@ -124,7 +124,7 @@ func (c *Connector) dial(ctx context.Context, conf Conf) (*Connection, error) {
 			c.log.Warn("nats", "error", err)
 		}),
 	}
-	where := embedded
+	where := inThisProcess
 	if c.inProcess != nil {
 		opts = append(opts, nats.InProcessServer(c.inProcess))
 	} else {

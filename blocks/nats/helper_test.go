@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sputnik-go/sputnik"
-	"github.com/sputnik-go/sputnik/examples/syslog2nats/broker"
+	"github.com/sputnik-go/sputnik/blocks/nats/embedded"
 )
 
 const patience = 30 * time.Second // a test that waits longer has failed
@@ -28,9 +28,9 @@ func confOf(shared Conf, producer ProducerConf) sputnik.ConfFactory {
 	}
 }
 
-func startBroker(t *testing.T) *broker.Broker {
+func startBroker(t *testing.T) *embedded.Broker {
 	t.Helper()
-	b, err := broker.Start(broker.Conf{Store: t.TempDir()}, slog.New(slog.DiscardHandler))
+	b, err := embedded.Start(embedded.Conf{Store: t.TempDir()}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.Stop()) })
 	return b

@@ -1,6 +1,6 @@
-// Package broker runs a NATS server with JetStream inside the process. It is a package of its own because it makes a
+// Package embedded runs a NATS server with JetStream inside the process. It is a package of its own because it makes a
 // program 11 MB larger.
-package broker
+package embedded
 
 import (
 	"context"

@@ -1,6 +1,6 @@
 //go:build !unix || solaris
 
-package broker
+package embedded
 
 import "os"
 

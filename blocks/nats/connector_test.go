@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sputnik-go/sputnik"
-	"github.com/sputnik-go/sputnik/examples/syslog2nats/broker/brokertest"
+	"github.com/sputnik-go/sputnik/blocks/nats/embedded/brokertest"
 )
 
 var (

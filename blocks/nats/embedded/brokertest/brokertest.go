@@ -14,7 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/sputnik-go/sputnik/examples/syslog2nats/broker"
+	"github.com/sputnik-go/sputnik/blocks/nats/embedded"
 )
 
 const (
@@ -28,7 +28,7 @@ func Serve() {
 	if store == "" {
 		return
 	}
-	b, err := broker.Start(broker.Conf{Store: store, Listen: os.Getenv(envListen)}, slog.New(slog.DiscardHandler))
+	b, err := embedded.Start(embedded.Conf{Store: store, Listen: os.Getenv(envListen)}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		fmt.Println("error:", err)
 		os.Exit(1)

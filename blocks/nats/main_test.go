@@ -5,7 +5,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/sputnik-go/sputnik/examples/syslog2nats/broker/brokertest"
+	"github.com/sputnik-go/sputnik/blocks/nats/embedded/brokertest"
 )
 
 func TestMain(m *testing.M) {

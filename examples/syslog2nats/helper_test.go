@@ -21,6 +21,7 @@ import (
 
 	"github.com/sputnik-go/sputnik"
 	"github.com/sputnik-go/sputnik/blocks/syslog"
+	"github.com/sputnik-go/sputnik/examples/cli"
 )
 
 const patience = 60 * time.Second // a test that waits longer has failed
@@ -89,14 +90,16 @@ func environ(extra ...string) []string {
 }
 
 // start runs the program in this process.
-func start(t *testing.T, opts options, env []string) *process {
+func start(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
 	signals := make(chan os.Signal, 2)
 	p := &process{stdout: newOutput(), stderr: newOutput(), code: make(chan int, 1)}
 	p.kill = func(s os.Signal) { signals <- s }
-	a := newApp(opts, env, p.stdout, p.stderr)
-	a.extra = []sputnik.SputnikOption{sputnik.WithSignals(signals), sputnik.WithBackoffCap(50 * time.Millisecond)}
-	go func() { p.code <- a.run() }()
+	inv := cli.Invocation{
+		Args: args, Environ: env, Stdout: p.stdout, Stderr: p.stderr, Signals: signals,
+		Options: []sputnik.SputnikOption{sputnik.WithBackoffCap(50 * time.Millisecond)},
+	}
+	go func() { p.code <- program().Run(inv) }()
 	p.endWith(t)
 	return p
 }

@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/alecthomas/kong v1.17.0
+	github.com/creack/pty v1.1.24
 	github.com/nats-io/nats.go v1.55.0
 	github.com/sputnik-go/sputnik v0.0.0
 	github.com/sputnik-go/sputnik/blocks/nats v0.0.0

@@ -193,7 +193,7 @@ func (r *program) print(text string) error {
 
 // each returns the parts of a joined error.
 func each(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // this error, not one that it wraps
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		if _, ok := errors.AsType[*sputnik.FlightError](err); !ok {
 			var all []error
 			for _, e := range joined.Unwrap() {

@@ -13,7 +13,7 @@ import (
 
 // settings is a whole configuration that was found right.
 type settings struct {
-	cf     sputnik.ConfFactory // reads the files afresh
+	cf     sputnik.ConfFactory
 	blocks []sputnik.BlockDescriptor
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -50,8 +51,8 @@ func isSection(t reflect.Type) bool {
 }
 
 var (
-	textMarshaler = reflect.TypeFor[interface{ MarshalText() ([]byte, error) }]() //nolint:gochecknoglobals // a constant
-	duration      = reflect.TypeFor[time.Duration]()                              //nolint:gochecknoglobals // a constant
+	textMarshaler = reflect.TypeFor[encoding.TextMarshaler]() //nolint:gochecknoglobals // a constant
+	duration      = reflect.TypeFor[time.Duration]()          //nolint:gochecknoglobals // a constant
 )
 
 // typeName is how a type is called in a table for people; "" for what a variable can't say.
@@ -90,10 +91,10 @@ func written(v reflect.Value) string {
 		}
 		v = v.Elem()
 	}
-	if d, ok := v.Interface().(time.Duration); ok {
+	if d, ok := reflect.TypeAssert[time.Duration](v); ok {
 		return shortDuration(d)
 	}
-	if m, ok := v.Interface().(interface{ MarshalText() ([]byte, error) }); ok {
+	if m, ok := reflect.TypeAssert[encoding.TextMarshaler](v); ok {
 		if text, err := m.MarshalText(); err == nil {
 			return string(text)
 		}

@@ -11,6 +11,16 @@ import (
 	"github.com/sputnik-go/sputnik"
 )
 
+// frozen is configure, for a flight.
+func (r *program) frozen() (settings, error) {
+	set, err := r.configure()
+	if err != nil {
+		return set, err
+	}
+	set, err = r.freeze(set)
+	return set, r.locate(err)
+}
+
 // freeze returns what set says now, whatever becomes of the files: blocks that restart, and a connector that connects
 // anew, read their configuration again. Files that variables NAME_FILE name are still read afresh, as secrets change.
 func (r *program) freeze(set settings) (settings, error) {

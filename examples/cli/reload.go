@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// errReloading is the cause of the end of a flight that another one follows.
-type errReloading struct{}
+// reloadError is the cause of the end of a flight that another one follows.
+type reloadError struct{}
 
-func (errReloading) Error() string { return "the configuration is read anew" }
+func (reloadError) Error() string { return "the configuration is read anew" }
 
 // Reloading tells blocks, by errors.As, that the process goes on.
-func (errReloading) Reloading() bool { return true }
+func (reloadError) Reloading() bool { return true }
 
 // reload checks what is configured now. With faults the flight goes on; else it ends, and another one begins.
 func (r *runner) reload(ctx context.Context) error {
 	asked := time.Now()
-	set, err := r.configure()
+	set, err := r.frozen()
 	if err != nil {
 		faults := each(err)
 		for _, fault := range faults {
@@ -40,7 +40,7 @@ func (r *runner) reload(ctx context.Context) error {
 	default:
 		r.next, r.asked = &set, asked
 		r.log.Info("reloading: the configuration is right")
-		r.end(errReloading{})
+		r.end(reloadError{})
 		return nil
 	}
 	r.log.Warn("reload", "error", err)

@@ -26,7 +26,7 @@ type runner struct {
 }
 
 func (r *program) run() error {
-	set, err := r.configure()
+	set, err := r.frozen()
 	if err != nil {
 		return err
 	}
@@ -78,9 +78,6 @@ type flight struct {
 
 // prepare brings everything up. What is closed in the end stands until all blocks have finished.
 func (r *runner) prepare(set settings) (up flight, err error) {
-	if set, err = r.freeze(set); err != nil {
-		return up, r.locate(err)
-	}
 	ctx, end := context.WithCancelCause(context.Background())
 	up.end = end
 	f := Flight{Conf: set.cf, Blocks: set.blocks, Log: r.log, Level: &r.level, Stdout: r.Stdout, Reload: r.reload}
@@ -134,7 +131,7 @@ func (r *runner) following(up flight) (*settings, time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.end = nil
-	if _, reloading := errors.AsType[errReloading](up.sputnik.Status().Cause); !reloading || r.stopping {
+	if _, reloading := errors.AsType[reloadError](up.sputnik.Status().Cause); !reloading || r.stopping {
 		r.stopping = true
 		return nil, time.Time{}
 	}

@@ -150,7 +150,7 @@ func valueNode(v reflect.Value, about func(field) string) (*yaml.Node, error) {
 		return list, nil
 	}
 	node := new(yaml.Node)
-	var plain any = v.Interface()
+	plain := v.Interface()
 	if v.Type() == duration {
 		plain = written(v)
 	}

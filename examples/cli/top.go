@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"reflect"
 	"slices"
 	"strings"
 	"syscall"
@@ -69,10 +70,10 @@ func (r *program) top() error {
 // watch shows a frame each second, until ctx ends. A process that can't be reached is waited for.
 func (r *program) watch(ctx context.Context, w watcher, screen *os.File) (err error) {
 	const (
-		enter = "\x1b[?1049h\x1b[?25l" // the other screen, without a cursor
-		leave = "\x1b[?25h\x1b[?1049l"
+		enter = "\x1b[?1049h\x1b[?25l\x1b[?7l" // the other screen, without a cursor, lines cut at its edge
+		leave = "\x1b[?7h\x1b[?25h\x1b[?1049l"
 		home  = "\x1b[H"
-		clear = "\x1b[J"
+		below = "\x1b[J"
 	)
 	if err := r.print(enter); err != nil {
 		return err
@@ -87,7 +88,7 @@ func (r *program) watch(ctx context.Context, w watcher, screen *os.File) (err er
 			v.width, v.height = 80, 24
 		}
 		now, err := w.ask(ctx)
-		frame := ""
+		var frame string
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -97,7 +98,7 @@ func (r *program) watch(ctx context.Context, w watcher, screen *os.File) (err er
 			frame = v.frame(now, before)
 			before = &now
 		}
-		if err := r.print(home + strings.ReplaceAll(frame, "\n", "\x1b[K\r\n") + clear); err != nil {
+		if err := r.print(home + strings.ReplaceAll(frame, "\n", "\x1b[K\n") + below); err != nil {
 			return err
 		}
 		select {
@@ -194,7 +195,7 @@ func (r *program) adminConf() map[string]string {
 		return keys
 	}
 	for _, f := range fieldsOf(conf) {
-		if text, ok := f.value.Interface().(string); ok {
+		if text, ok := reflect.TypeAssert[string](f.value); ok {
 			keys[f.key] = text
 		}
 	}

@@ -46,7 +46,11 @@ func (v view) frame(now status, before *status) string {
 
 // absent says that there is nothing to show.
 func (v view) absent(err error) string {
-	return v.paint(bad, "no answer: "+err.Error()) + "\n"
+	var lines []string
+	for _, line := range wrap("no answer: "+err.Error(), v.width) {
+		lines = append(lines, v.paint(bad, line))
+	}
+	return strings.Join(lines[:min(len(lines), v.height-1)], "\n") + "\n"
 }
 
 func (v view) head(s status) []string {

@@ -92,11 +92,11 @@ func (in *initiator) add(halt context.Context, d BlockDescriptor) error {
 		other = u.position
 	}
 	faults := in.cfg.vet(d, position, other)
-	b, wrong := in.create(&w, d, position, in.patience(halt, in.hurried))
+	made, wrong := in.create(&w, in.patience(halt, in.hurried), position, d)
 	if faults = append(faults, wrong...); len(faults) > 0 {
 		return &SetupError{faults}
 	}
-	u := newUnit(in, d, b, position)
+	u := newUnit(in, d, made[0], position)
 	if failed := in.bringUp(halt, in.hurried, &w, u); failed != nil {
 		u.fault(failed)
 		in.finish(u, &w, failed)
@@ -107,7 +107,7 @@ func (in *initiator) add(halt context.Context, d BlockDescriptor) error {
 	in.units = append(in.units, u)
 	in.mu.Unlock()
 	in.byResp.Store(d.Responsibility, u)
-	u.life.Load().start()
+	u.life.Load().start(make(chan struct{}))
 	u.life.Load().open()
 	worker.Nudge(in.added)
 	return nil

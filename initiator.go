@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/pprof"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -73,20 +75,17 @@ func newInitiator(cfg *config) (*initiator, error) {
 	in.stopping, in.hurried = in.alive.Done(), in.time.IsCut()
 	in.gate <- struct{}{}
 	in.id = fmt.Sprintf("%p", in)
-	faults := append([]error(nil), cfg.faults...)
-	for i, d := range cfg.descriptors() {
-		b, wrong := in.create(&in.worker, d, i+1, in.patience(in.base, nil))
-		faults = append(faults, wrong...)
-		if len(faults) > 0 {
-			continue
-		}
-		u := newUnit(in, d, b, i+1)
-		in.units = append(in.units, u)
-		in.byResp.Store(d.Responsibility, u)
-	}
+	all := cfg.descriptors()
+	blocks, wrong := in.create(&in.worker, in.patience(in.base, nil), 1, all...)
+	faults := slices.Concat(cfg.faults, wrong)
 	if len(faults) > 0 {
 		in.worker.GiveUp()
 		return nil, &SetupError{Faults: faults}
+	}
+	for i, d := range all {
+		u := newUnit(in, d, blocks[i], i+1)
+		in.units = append(in.units, u)
+		in.byResp.Store(d.Responsibility, u)
 	}
 	return in, nil
 }
@@ -98,35 +97,54 @@ func (in *initiator) patience(halt context.Context, abort <-chan struct{}) worke
 	}
 }
 
-// create makes a block by its factory, or tells what is wrong with it.
-func (in *initiator) create(w *worker.Worker, d BlockDescriptor, position int, p worker.Patience) (*Block, []error) {
-	factory, err := in.cfg.factory(d.Name)
-	if err != nil {
-		return nil, nil // among the faults already
-	}
-	began := time.Now()
-	var b *Block // the factory's until its outcome came
-	err, came := p.Await(run(w, context.Background(), func() error { b = factory(); return nil }))
-	if !came {
-		w.GiveUp()
-		return nil, []error{fmt.Errorf("block %d (%s): factory: %w (%v)", position, d, ErrTimeout, time.Since(began).Round(time.Millisecond))}
-	}
+// create makes blocks by their factories, or tells what is wrong with them. first is the position of the first one.
+func (in *initiator) create(w *worker.Worker, p worker.Patience, first int, all ...BlockDescriptor) ([]*Block, []error) {
+	blocks := make([]*Block, len(all))
 	var faults []error
-	switch {
-	case err != nil:
-		faults = []error{fmt.Errorf("factory: %w", err)}
-	case b == nil:
-		faults = []error{errors.New("the factory returned a nil block")}
-	default:
-		faults = b.check(in.cfg.connected)
-		if b.bind != nil && position > in.cfg.own {
-			faults = append(faults, errors.New("it is the library's own, not an application block"))
+	fault := func(i int, errs ...error) {
+		for _, err := range errs {
+			faults = append(faults, fmt.Errorf("block %d (%s): %w", first+i, all[i], err))
 		}
 	}
-	for i, err := range faults {
-		faults[i] = fmt.Errorf("block %d (%s): %w", position, d, err)
+	made := func(i int, b *Block, err error) {
+		switch blocks[i] = b; {
+		case err != nil:
+			fault(i, fmt.Errorf("factory: %w", err))
+		case b == nil:
+			fault(i, errors.New("the factory returned a nil block"))
+		default:
+			fault(i, b.check(in.cfg.connected)...)
+			if b.bind != nil && first+i > in.cfg.own {
+				fault(i, errors.New("it is the library's own, not an application block"))
+			}
+		}
 	}
-	return b, faults
+	step := func(i int, done func(worker.Outcome)) {
+		pprof.SetGoroutineLabels(context.Background())
+		var b *Block // the factory's until its outcome came
+		factory, unknown := in.cfg.factory(all[i].Name)
+		guard(func() error {
+			if unknown == nil {
+				b = factory()
+			}
+			return nil
+		}, func(err error) {
+			done(func(time.Duration) bool {
+				if unknown == nil { // else it is among the faults already
+					made(i, b, err)
+				}
+				return true
+			})
+		})
+	}
+	for at := 0; at < len(all); at++ {
+		hung, ran := w.Each(at, len(all), p, step)
+		if at = hung; at < len(all) {
+			w.GiveUp()
+			fault(at, fmt.Errorf("factory: %w (%v)", ErrTimeout, ran.Round(time.Millisecond)))
+		}
+	}
+	return blocks, faults
 }
 
 // blocks lists all blocks there are now.
@@ -166,28 +184,43 @@ func (in *initiator) prepare() error {
 // bringUp initialises blocks in order, then attaches them. A stop meanwhile, which is the end of halt, is an error
 // even if the callback in progress succeeds; one that overruns its limit, or a stop by too much, or abort, is left
 // behind with its goroutine.
-func (in *initiator) bringUp(halt context.Context, abort <-chan struct{}, w *worker.Worker, units ...*unit) error {
-	p := in.patience(halt, abort)
-	for _, callback := range []string{"Init", "Attach"} {
-		for _, u := range units {
-			l := u.life.Load()
-			if callback == "Attach" && l.block.attach == nil {
-				continue
-			}
-			cause := context.Cause(halt)
-			if cause != nil {
-				return u.notUp(callback, fmt.Errorf("not called: %w", cause))
-			}
-			err := l.step(w, p, callback)
-			if cause = context.Cause(halt); cause != nil && err != nil {
-				err = fmt.Errorf("%w, then: %w", cause, err)
-			}
-			if err = cmp.Or(err, cause); err != nil {
-				return u.notUp(callback, err)
-			}
+func (in *initiator) bringUp(halt context.Context, abort <-chan struct{}, w *worker.Worker, units ...*unit) (failed error) {
+	n, callbacks := len(units), [...]string{"Init", "Attach"}
+	came := func(i int, err error, took time.Duration) (more bool) {
+		u := units[i%n]
+		if err == nil && i < n {
+			u.life.Load().hasInitialised(took)
 		}
+		cause := context.Cause(halt)
+		if cause != nil && err != nil {
+			err = fmt.Errorf("%w, then: %w", cause, err)
+		}
+		if err = cmp.Or(err, cause); err != nil {
+			failed = u.notUp(callbacks[i/n], err)
+		}
+		return failed == nil
 	}
-	return nil
+	hung, ran := w.Each(0, 2*n, in.patience(halt, abort), func(i int, done func(worker.Outcome)) {
+		l, attach := units[i%n].life.Load(), i >= n
+		cause := context.Cause(halt)
+		if attach && l.block.attach == nil || cause != nil {
+			done(func(time.Duration) bool {
+				if cause != nil && !(attach && l.block.attach == nil) {
+					failed = l.unit.notUp(callbacks[i/n], fmt.Errorf("not called: %w", cause))
+				}
+				return failed == nil
+			})
+			return
+		}
+		guard(func() error { return l.comeUp(attach) }, func(err error) {
+			done(func(took time.Duration) bool { return came(i, err, took) })
+		})
+	})
+	if hung < 2*n {
+		w.GiveUp()
+		came(hung, units[hung%n].abandon([]string{callbacks[hung/n]}, ran), ran)
+	}
+	return failed
 }
 
 // launch is the flight. It does not return before everything is finished or abandoned.
@@ -203,8 +236,9 @@ func (in *initiator) launch() error {
 		in.landUnlaunched()
 		return in.err
 	}
+	begun := make(chan struct{})
 	for _, u := range in.units {
-		u.life.Load().start()
+		u.life.Load().start(begun)
 	}
 	for _, u := range in.units { // every Run was started: now messages may come (G12), and then the connection (G16)
 		u.life.Load().open()

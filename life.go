@@ -86,38 +86,34 @@ func (l *life) release() {
 	l.timeUp()
 }
 
-// step calls Init or Attach on the worker's goroutine, and leaves it behind when patience is at its end.
-func (l *life) step(w *worker.Worker, p worker.Patience, callback string) error {
-	u, began := l.unit, time.Now()
-	call := func() error { return l.block.init(ConfFor(u.in.cfg.confFactory, u.desc)) }
-	if callback == "Attach" {
-		call = func() error { l.block.attach(&communicator{u, u}); return nil }
+// comeUp calls Init or Attach.
+func (l *life) comeUp(attach bool) error {
+	l.label()
+	if attach {
+		l.block.attach(&communicator{l.unit, l.unit})
+		return nil
 	}
-	err, came := p.Await(run(w, l.ctx, call))
-	if !came {
-		w.GiveUp()
-		return u.abandon([]string{callback}, time.Since(began))
-	}
-	if err == nil && callback == "Init" {
-		l.initialised = true
-		if l.number == 1 {
-			u.enter(StateInitialised)
-		}
-		u.in.events.emit(BlockInitialised{now(), u.desc, time.Since(began)})
-	}
-	return err
+	return l.block.init(ConfFor(l.unit.in.cfg.confFactory, l.unit.desc))
 }
 
-// start starts Run on a goroutine of its own, and returns when Run is about to be entered (G3).
-func (l *life) start() {
-	begun := make(chan struct{})
+// hasInitialised notes that Init has succeeded.
+func (l *life) hasInitialised(took time.Duration) {
+	l.initialised = true
+	if l.number == 1 {
+		l.unit.enter(StateInitialised)
+	}
+	l.unit.in.events.emit(BlockInitialised{now(), l.unit.desc, took})
+}
+
+// start starts Run on a goroutine of its own, and returns when Run is about to be entered, which begun tells (G3).
+func (l *life) start(begun chan struct{}) {
 	go func() {
 		defer close(l.ran)
 		l.label()
 		guard(func() error {
 			l.unit.enter(StateRunning)
 			l.unit.in.events.emit(BlockRunning{now(), l.unit.desc})
-			close(begun)
+			begun <- struct{}{}
 			return l.run()
 		}, l.runReturned)
 	}()

@@ -143,7 +143,7 @@ func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 		next, err := u.renew()
 		if err == nil {
 			u.note(func(b *BlockStatus) { b.Restarts++ })
-			next.start()
+			next.start(make(chan struct{}))
 			next.open()
 			return
 		}
@@ -172,7 +172,8 @@ func (u *unit) renew() (*life, error) {
 	in := u.in
 	var w worker.Worker
 	defer w.GiveUp()
-	b, faults := in.create(&w, u.desc, u.position, in.patience(context.Background(), u.lost))
+	made, faults := in.create(&w, in.patience(context.Background(), u.lost), u.position, u.desc)
+	b := made[0]
 	if len(faults) == 0 && (b.shape != u.shape || (b.onMsg != nil) != u.receives) {
 		faults = []error{fmt.Errorf("block %d (%s): the factory returned a block with other options than before", u.position, u.desc)}
 	}

@@ -4,7 +4,8 @@ package worker
 import "time"
 
 // Worker runs steps one after another on one goroutine. A step that ends the goroutine, or that is given up, costs
-// the goroutine; the next step gets a new one. The zero value is ready; it is not safe for concurrent use.
+// the goroutine; the next step gets a new one. The zero value is ready; it is not safe for concurrent use. For many
+// steps see [Worker.Each].
 type Worker struct{ steps chan func() }
 
 // Run hands a step over; it waits for the step before.

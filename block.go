@@ -104,8 +104,8 @@ type Block struct {
 // shape is what all instances of a block have to have in common, as the mailbox is made but once.
 type shape struct {
 	serial   bool
-	capacity int // of the mailbox; 0: unbounded
 	overflow Overflow
+	capacity int // of the mailbox; 0: unbounded
 	restart  RestartPolicy
 }
 

@@ -62,7 +62,7 @@ func change(ctx context.Context, bc BlockCommunicator, do func(halt context.Cont
 	defer cancel(nil)
 	stopped := func() { cancel(fmt.Errorf("%w: %w", ErrNotRunning, cmp.Or(in.why(), ErrBlockEnded))) }
 	defer context.AfterFunc(in.alive, stopped)()
-	if worker.Closed(in.stopping) || worker.Closed(from.ending) {
+	if worker.Closed(in.stopping) || from.ending.Closed() {
 		stopped()
 	}
 	for _, admitted := range []<-chan struct{}{in.flying, in.gate} {
@@ -70,7 +70,7 @@ func change(ctx context.Context, bc BlockCommunicator, do func(halt context.Cont
 		case <-admitted:
 			continue
 		case <-halt.Done():
-		case <-from.ending: // else two blocks that remove each other would wait for each other
+		case <-from.ending.Done(): // else two blocks that remove each other would wait for each other
 			stopped()
 		}
 		return context.Cause(halt)

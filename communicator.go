@@ -47,7 +47,7 @@ func (c *communicator) Send(msg Msg) bool {
 	sentOn := c.from.peer.Of(msg)
 	was := sentOn.Hand(&c.to.peer)
 	// Nobody would make room for a message to itself, nor before the launch.
-	mayWait := c.to.shape.overflow == Wait && c.from != c.to && c.from.in.claimed.Load()
+	mayWait := c.to.life.Load().block.overflow == Wait && c.from != c.to && c.from.in.claimed.Load()
 	var request *wait.Wait[BlockDescriptor]
 	if mayWait {
 		request = wait.In[BlockDescriptor](msg) // also one that is asked here, or held by another

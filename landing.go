@@ -91,13 +91,11 @@ func (in *initiator) finish(u *unit, w *worker.Worker, why error) {
 // endRestart lets no further restart begin, and one in progress come to its end until then.
 func (u *unit) endRestart(until time.Time) {
 	u.mu.Lock()
-	if !worker.Closed(u.ending) {
-		close(u.ending)
-	}
+	u.ending.Close()
 	keeper := u.keeper
 	u.mu.Unlock()
 	if keeper != nil && !worker.Wait(keeper, until, u.in.hurried) {
-		close(u.lost)
+		u.lost.Close()
 		<-keeper
 	}
 }
@@ -170,7 +168,7 @@ func (in *initiator) cut(why error) {
 	for _, u := range in.blocks()[in.cfg.own:] {
 		l := u.life.Load()
 		l.release()
-		l.cancel(in.why())
+		l.End(in.why())
 	}
 }
 

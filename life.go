@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sputnik-go/sputnik/internal/errs"
+	"github.com/sputnik-go/sputnik/internal/lazy"
 	"github.com/sputnik-go/sputnik/internal/link"
 	"github.com/sputnik-go/sputnik/internal/mailbox"
 	"github.com/sputnik-go/sputnik/internal/stack"
@@ -17,31 +18,40 @@ import (
 type life struct {
 	unit        *unit
 	block       *Block
-	link        *link.Link      // nil where the block has no connection callbacks
-	ctx         context.Context // carries the labels; ends with the block's finish
-	cancel      context.CancelCauseFunc
-	ran         chan struct{}   // closed when Run has returned
-	flush       context.Context // see FlushContext; its end also frees the block's goroutines from waiting
-	timeUp      func()
-	number      int  // of the block's instances, from 1
-	initialised bool // Init has succeeded
-	replaced    bool // by a restart, or going to be; guarded by the unit's lock
-	down        bool // has ended, and there is no other; set by the restart, and read when that is through
+	link        *link.Link // nil where the block has no connection callbacks
+	runContext             // ends with the block's finish
+	ran         lazy.Latch // closed when Run has returned
+	number      int        // of the block's instances, from 1
+	initialised bool       // Init has succeeded
+	replaced    bool       // by a restart, or going to be; guarded by the unit's lock
+	down        bool       // has ended, and there is no other; set by the restart, and read when that is through
 }
 
 func newLife(u *unit, b *Block) *life {
-	l := &life{unit: u, block: b, number: 1, ran: make(chan struct{})}
+	l := &life{unit: u, block: b, number: 1}
 	if before := u.life.Load(); before != nil {
 		l.number = before.number + 1
 	}
 	labels := stack.Labelled(u.in.base, u.in.id, u.desc.Responsibility)
-	flush, end := context.WithCancel(labels)
-	l.flush, l.timeUp = flush, func() { end(); u.peer.GiveUp(errTimeToFinish) }
-	l.ctx, l.cancel = context.WithCancelCause(context.WithValue(labels, flushKey{}, l.flush))
+	l.runContext.Init(labels)
+	l.flush.Init(labels)
 	if b.linked() {
 		l.link = link.New(l.deliverSoon, b.onConnect, b.onDisconnect)
 	}
 	return l
+}
+
+// runContext is that of a Run.
+type runContext struct {
+	lazy.Context              // carries the block's labels
+	flush        lazy.Context // see FlushContext; its end also frees the block's goroutines from waiting
+}
+
+func (c *runContext) Value(key any) any {
+	if key == (flushKey{}) {
+		return &c.flush
+	}
+	return c.Context.Value(key)
 }
 
 type flushKey struct{}
@@ -51,7 +61,7 @@ type flushKey struct{}
 // flushes after the end of its own context gives up by it, and can report what is left. A context that isn't of a Run
 // is returned as it is.
 func FlushContext(ctx context.Context) context.Context {
-	if flush, ok := ctx.Value(flushKey{}).(context.Context); ok {
+	if flush, ok := ctx.Value(flushKey{}).(*lazy.Context); ok {
 		return flush
 	}
 	return ctx
@@ -77,7 +87,13 @@ func (l *life) open() {
 }
 
 // label marks the current goroutine as the block's own.
-func (l *life) label() { pprof.SetGoroutineLabels(l.ctx) }
+func (l *life) label() { pprof.SetGoroutineLabels(&l.runContext) }
+
+// timeUp ends what the block's goroutines wait for in requests, and by FlushContext.
+func (l *life) timeUp() {
+	l.flush.End(nil)
+	l.unit.peer.GiveUp(errTimeToFinish)
+}
 
 // release ends all that the block may still wait for, before it is abandoned.
 func (l *life) release() {
@@ -108,7 +124,7 @@ func (l *life) hasInitialised(took time.Duration) {
 // start starts Run on a goroutine of its own, and returns when Run is about to be entered, which begun tells (G3).
 func (l *life) start(begun chan struct{}) {
 	go func() {
-		defer close(l.ran)
+		defer l.ran.Close()
 		l.label()
 		guard(func() error {
 			l.unit.enter(StateRunning)
@@ -126,8 +142,9 @@ func (l *life) run() error {
 		l.block.run(bc)
 		return nil
 	}
-	err := l.block.runContext(l.ctx, bc)
-	if l.ctx.Err() != nil && errs.IsOnly(err, l.ctx.Err(), context.Cause(l.ctx)) {
+	ctx := &l.runContext
+	err := l.block.runContext(ctx, bc)
+	if ctx.Err() != nil && errs.IsOnly(err, ctx.Err(), context.Cause(ctx)) {
 		return nil
 	}
 	return err
@@ -140,11 +157,11 @@ func (l *life) runReturned(err error) {
 		l.unit.fault(hung)
 	case err != nil:
 		l.fail("Run", err)
-		l.cancel(err) // what else the block has started need not wait for the finish
-	case l.unit.shape.restart.When == RestartAlways && l.ctx.Err() == nil:
+		l.End(err) // what else the block has started need not wait for the finish
+	case l.block.restart.When == RestartAlways && l.Err() == nil:
 		l.unit.restart(l, &BlockError{l.unit.desc, "Run", errReturned})
 	}
-	if l.block.finish == nil && l.ctx.Err() != nil {
+	if l.block.finish == nil && l.Err() != nil {
 		l.link.Close() // no more news where Run has ended in the finish and there is no Finish (G5)
 	}
 }
@@ -250,9 +267,9 @@ func (l *life) deliver() {
 func (l *life) end(w *worker.Worker, cause error, emptied <-chan struct{}, began time.Time, share time.Duration, cut <-chan struct{}, release func()) (stuck []string) {
 	tail := min(share/4, maxTail)
 	soft := began.Add(share - tail)
-	l.cancel(cause)
+	l.End(cause)
 	if w == nil && l.block.finish == nil {
-		worker.Wait(l.ran, soft, cut) // it may flush, and hears of the connection until it is through
+		worker.Wait(l.ran.Done(), soft, cut) // it may flush, and hears of the connection until it is through
 	}
 	callbacks := []worker.Callback{{Name: "OnMsg", Done: emptied}}
 	if l.link != nil {
@@ -262,7 +279,7 @@ func (l *life) end(w *worker.Worker, cause error, emptied <-chan struct{}, began
 		callbacks = append(callbacks, worker.Callback{Name: "Finish", Done: l.finish(w)})
 	}
 	if w == nil {
-		callbacks = append(callbacks, worker.Callback{Name: "Run", Done: l.ran})
+		callbacks = append(callbacks, worker.Callback{Name: "Run", Done: l.ran.Done()})
 	}
 	stuck = worker.Stuck(callbacks, soft, cut)
 	release() // before the time is up: a callback may hang in a Send that waits

@@ -135,7 +135,7 @@ func refusal(ctx context.Context, from, to *unit) error {
 		return ErrBlockEnded
 	case from.life.Load().flush.Err() != nil:
 		return errTimeToFinish
-	case to.shape.overflow == Reject:
+	case to.life.Load().block.overflow == Reject:
 		return ErrMailboxFull
 	}
 	return ErrBlockEnded // by a handle on a block of that name that is gone

@@ -94,11 +94,11 @@ func (u *unit) restart(l *life, failure error) bool {
 	switch {
 	case l.replaced:
 		return true
-	case u.shape.restart.When == RestartNever || worker.Closed(u.ending) || worker.Closed(u.in.stopping):
+	case l.block.restart.When == RestartNever || u.ending.Closed() || worker.Closed(u.in.stopping):
 		return false
 	}
 	l.replaced = true
-	u.book.State, u.book.Since = StateRestarting, time.Now()
+	u.book.state, u.book.since = StateRestarting, time.Now()
 	u.in.setDown(u.desc, failure)
 	paused := u.box.Pause() // at once: the instance gets no further message, and no news
 	l.link.Close()
@@ -118,7 +118,7 @@ func (u *unit) restart(l *life, failure error) bool {
 
 // replace ends the instance that failed and makes others until one is up, or until that is no longer wanted.
 func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
-	in, policy, first := u.in, u.shape.restart, failure
+	in, policy, first := u.in, l.block.restart, failure
 	most, window := cmp.Or(policy.Max, DefaultRestartMax), cmp.Or(policy.Window, DefaultRestartWindow)
 	if !u.takeDown(l, nil, failure, paused) {
 		u.stayDown(failure)
@@ -132,17 +132,17 @@ func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 		}
 		pause := backoff.Pause(n, cmp.Or(policy.Backoff, DefaultRestartBackoff), cmp.Or(policy.BackoffCap, DefaultRestartBackoffCap))
 		in.events.emit(BlockRestarting{now(), u.desc, failure, n, pause})
-		wanted := !worker.Wait(u.ending, time.Now().Add(pause), in.stopping) && !worker.Closed(in.stopping)
+		wanted := !worker.Wait(u.ending.Done(), time.Now().Add(pause), in.stopping) && !worker.Closed(in.stopping)
 		if !wanted && u.box.Stats().Depth == 0 {
-			<-u.ending // until its turn, others may yet send
+			<-u.ending.Done() // until its turn, others may yet send
 		}
-		if !wanted && (u.box.Stats().Depth == 0 || worker.Closed(u.lost) || worker.Closed(in.hurried)) {
+		if !wanted && (u.box.Stats().Depth == 0 || u.lost.Closed() || worker.Closed(in.hurried)) {
 			u.stayDown(first, failure)
 			return
 		}
 		next, err := u.renew()
 		if err == nil {
-			u.note(func(b *BlockStatus) { b.Restarts++ })
+			u.note(func(b *book) { b.restarts++ })
 			next.start(make(chan struct{}))
 			next.open()
 			return
@@ -172,9 +172,9 @@ func (u *unit) renew() (*life, error) {
 	in := u.in
 	var w worker.Worker
 	defer w.GiveUp()
-	made, faults := in.create(&w, in.patience(context.Background(), u.lost), u.position, u.desc)
+	made, faults := in.create(&w, in.patience(context.Background(), u.lost.Done()), u.position, u.desc)
 	b := made[0]
-	if len(faults) == 0 && (b.shape != u.shape || (b.onMsg != nil) != u.receives) {
+	if len(faults) == 0 && (b.shape != u.life.Load().block.shape || (b.onMsg != nil) != u.receives) {
 		faults = []error{fmt.Errorf("block %d (%s): the factory returned a block with other options than before", u.position, u.desc)}
 	}
 	if len(faults) > 0 {
@@ -182,7 +182,7 @@ func (u *unit) renew() (*life, error) {
 	}
 	next := newLife(u, b)
 	u.life.Store(next)
-	err := in.bringUp(context.Background(), u.lost, &w, u)
+	err := in.bringUp(context.Background(), u.lost.Done(), &w, u)
 	if err != nil && next.initialised && u.state() != StateAbandoned { // Attach failed
 		u.takeDown(next, &w, err, u.box.Pause())
 	}
@@ -193,7 +193,7 @@ func (u *unit) renew() (*life, error) {
 func (u *unit) takeDown(l *life, w *worker.Worker, cause error, idle <-chan struct{}) bool {
 	began, limit := time.Now(), u.in.cfg.finishTimeout
 	share := min(cmp.Or(l.block.finishTimeout, limit/2), limit)
-	stuck := l.end(w, cause, idle, began, share, u.lost, l.timeUp)
+	stuck := l.end(w, cause, idle, began, share, u.lost.Done(), l.timeUp)
 	u.peer.Fail(l.number, ErrBlockEnded)
 	if len(stuck) > 0 {
 		u.fault(u.abandon(stuck, time.Since(began)))

@@ -50,11 +50,21 @@ func (u *unit) look() time.Duration {
 	news, calls := l.link.Busy()
 	handled, busy := u.box.Busy()
 	onMsg := "OnMsg"
-	if !busy || u.shape.serial && news != "" {
+	if !busy || l.block.serial && news != "" {
 		onMsg = ""
+	}
+	rests := news+onMsg == ""
+	switch {
+	case u.watched == nil && rests:
+		return limit
+	case u.watched == nil:
+		u.watched = new([2]watch.Call)
 	}
 	u.see(0, news, uint64(l.number)<<32+uint64(calls), limit) //nolint:gosec // counts
 	u.see(1, onMsg, handled, limit)
+	if rests {
+		u.watched = nil
+	}
 	return limit
 }
 
@@ -64,7 +74,7 @@ func (u *unit) see(i int, callback string, mark uint64, limit time.Duration) {
 	if turn == watch.None {
 		return
 	}
-	u.note(func(b *BlockStatus) { b.Stalled = cmp.Or(u.watched[0].Stalled(), u.watched[1].Stalled()) })
+	u.note(func(b *book) { b.stalled = cmp.Or(u.watched[0].Stalled(), u.watched[1].Stalled()) })
 	if turn == watch.Stalled {
 		u.peer.Inquire()
 		u.in.events.emit(CallbackStalled{now(), u.desc, callback, took, u.stacks()})

@@ -2,8 +2,10 @@
 package lazy
 
 import (
+	"cmp"
 	"context"
 	"sync"
+	"time"
 )
 
 var closed = func() chan struct{} { //nolint:gochecknoglobals // never changes
@@ -45,20 +47,35 @@ func (l *Latch) Done() <-chan struct{} {
 	return l.ch
 }
 
-// Context is a context that can be ended before it is made. The zero value is ready.
+// Context is a [context.Context] that costs next to nothing until somebody waits for its end. It needs [Context.Init].
 type Context struct {
 	mu     sync.Mutex
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-	cause  error // of its end
+	ctx    context.Context         // the parent, until it is made
+	cancel context.CancelCauseFunc // nil until then
+	cause  error                   // of its end
 }
 
-// Of returns the context, a child of parent.
-func (c *Context) Of(parent context.Context) context.Context {
+// Init gives it a parent, which has values, but no end.
+func (c *Context) Init(parent context.Context) { c.ctx = parent }
+
+// End ends it. The first cause stays.
+func (c *Context) End(cause error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.ctx == nil {
-		c.ctx, c.cancel = context.WithCancelCause(parent)
+	if c.cause != nil {
+		return
+	}
+	c.cause = cmp.Or(cause, context.Canceled)
+	if c.cancel != nil {
+		c.cancel(c.cause)
+	}
+}
+
+func (c *Context) made() context.Context {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cancel == nil {
+		c.ctx, c.cancel = context.WithCancelCause(c.ctx)
 		if c.cause != nil {
 			c.cancel(c.cause)
 		}
@@ -66,23 +83,32 @@ func (c *Context) Of(parent context.Context) context.Context {
 	return c.ctx
 }
 
-// End ends it; the first cause stays.
-func (c *Context) End(cause error) {
-	c.mu.Lock()
-	first := c.cause == nil
-	if first {
-		c.cause = cause
-	}
-	cancel := c.cancel
-	c.mu.Unlock()
-	if first && cancel != nil {
-		cancel(cause) // without the lock: it may call back
-	}
-}
+// Deadline implements [context.Context], like the methods below.
+func (c *Context) Deadline() (at time.Time, ok bool) { return at, false }
 
-// Cause returns that of its end, nil before.
-func (c *Context) Cause() error {
+// Done is closed by the end.
+func (c *Context) Done() <-chan struct{} { return c.made().Done() }
+
+// Err is [context.Canceled] after the end.
+func (c *Context) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.cause
+	if c.cause != nil {
+		return context.Canceled
+	}
+	return nil
 }
+
+// Value returns the parent's, and leads [context.Cause] and children to what was made.
+func (c *Context) Value(key any) any {
+	c.mu.Lock()
+	ctx, ended := c.ctx, c.cause != nil
+	c.mu.Unlock()
+	if v := ctx.Value(key); v != nil || !ended {
+		return v
+	}
+	return c.made().Value(key)
+}
+
+// String keeps those who print a context from its fields.
+func (c *Context) String() string { return "lazy.Context" }

@@ -54,7 +54,7 @@ func (c *communicator) Send(msg Msg) bool {
 	}
 	accepted, held := c.to.box.Send(msg, mayWait)
 	if held != nil {
-		accepted = wait.Room(&c.from.peer, &c.to.peer, &c.to.box, held, request, c.from.life.Load().flush.Done())
+		accepted = wait.Room(&c.from.peer, &c.to.peer, &c.to.box, held, request, c.from.life.Load().Flush.Done())
 	}
 	sentOn.SentOn(accepted, was)
 	return accepted

@@ -156,4 +156,4 @@ func (c *connector) Hung(call string, after time.Duration) error {
 	return c.unit.abandon([]string{call}, after)
 }
 
-func (c *connector) emit(e Event) { c.unit.in.events.emit(e) }
+func (c *connector) emit(e Event) { emit(c.unit.in, e) }

@@ -43,6 +43,7 @@ type initiator struct {
 	added    chan struct{}        // 1 slot: wakes the watchdog for a new block
 	gate     chan struct{}        // holds one token, for who changes the list of blocks
 	claimed  atomic.Bool          // by the one call that flies, or lands
+	finishes worker.Waiter        // of the one that has the gate's token
 	unwatch  func() bool          // ends the watch on the host's context
 	profile  stack.Profile        // of all goroutines
 	err      error                // what launch returns
@@ -73,6 +74,7 @@ func newInitiator(cfg *config) (*initiator, error) {
 	}
 	in.alive, in.die = context.WithCancelCause(in.base)
 	in.stopping, in.hurried = in.alive.Done(), in.time.IsCut()
+	in.finishes.Cut = in.hurried
 	in.gate <- struct{}{}
 	in.id = fmt.Sprintf("%p", in)
 	all := cfg.descriptors()
@@ -106,39 +108,38 @@ func (in *initiator) create(w *worker.Worker, p worker.Patience, first int, all 
 			faults = append(faults, fmt.Errorf("block %d (%s): %w", first+i, all[i], err))
 		}
 	}
-	made := func(i int, b *Block, err error) {
+	unknown := func(i int) bool { // which is among the faults already
+		_, err := in.cfg.factory(all[i].Name)
+		return err != nil
+	}
+	step := func(i int, done func(*Block, error)) {
+		pprof.SetGoroutineLabels(context.Background())
+		var b *Block
+		guard(func() error {
+			if factory, err := in.cfg.factory(all[i].Name); err == nil {
+				b = factory()
+			}
+			return nil
+		}, func(err error) { done(b, err) })
+	}
+	came := func(i int, b *Block, err error, _ time.Duration) bool {
 		switch blocks[i] = b; {
 		case err != nil:
 			fault(i, fmt.Errorf("factory: %w", err))
 		case b == nil:
-			fault(i, errors.New("the factory returned a nil block"))
+			if !unknown(i) {
+				fault(i, errors.New("the factory returned a nil block"))
+			}
 		default:
 			fault(i, b.check(in.cfg.connected)...)
 			if b.bind != nil && first+i > in.cfg.own {
 				fault(i, errors.New("it is the library's own, not an application block"))
 			}
 		}
-	}
-	step := func(i int, done func(worker.Outcome)) {
-		pprof.SetGoroutineLabels(context.Background())
-		var b *Block // the factory's until its outcome came
-		factory, unknown := in.cfg.factory(all[i].Name)
-		guard(func() error {
-			if unknown == nil {
-				b = factory()
-			}
-			return nil
-		}, func(err error) {
-			done(func(time.Duration) bool {
-				if unknown == nil { // else it is among the faults already
-					made(i, b, err)
-				}
-				return true
-			})
-		})
+		return true
 	}
 	for at := 0; at < len(all); at++ {
-		hung, ran := w.Each(at, len(all), p, step)
+		hung, ran := worker.Each(w, at, len(all), p, step, came)
 		if at = hung; at < len(all) {
 			w.GiveUp()
 			fault(at, fmt.Errorf("factory: %w (%v)", ErrTimeout, ran.Round(time.Millisecond)))
@@ -164,7 +165,7 @@ func (in *initiator) find(resp string) (*unit, bool) {
 func (in *initiator) prepare() error {
 	began := time.Now()
 	in.events.start(in)
-	in.events.emit(ProcessPreparing{now(), len(in.units)})
+	emit(in, ProcessPreparing{now(), len(in.units)})
 	onEnd := func() { in.stop(&ContextError{context.Cause(in.cfg.ctx)}) }
 	in.unwatch = context.AfterFunc(in.cfg.ctx, onEnd)
 	if in.cfg.ctx.Err() != nil {
@@ -177,7 +178,7 @@ func (in *initiator) prepare() error {
 		return in.err
 	}
 	in.enter(StatePrepared)
-	in.events.emit(ProcessPrepared{now(), len(in.units), time.Since(began)})
+	emit(in, ProcessPrepared{now(), len(in.units), time.Since(began)})
 	return nil
 }
 
@@ -186,39 +187,34 @@ func (in *initiator) prepare() error {
 // behind with its goroutine.
 func (in *initiator) bringUp(halt context.Context, abort <-chan struct{}, w *worker.Worker, units ...*unit) (failed error) {
 	n, callbacks := len(units), [...]string{"Init", "Attach"}
-	came := func(i int, err error, took time.Duration) (more bool) {
-		u := units[i%n]
-		if err == nil && i < n {
+	came := func(i int, called bool, err error, took time.Duration) (more bool) {
+		u, cause := units[i%n], context.Cause(halt)
+		switch {
+		case !called && (cause == nil || i >= n && u.life.Load().block.attach == nil):
+			return true
+		case !called:
+			err, cause = fmt.Errorf("not called: %w", cause), nil
+		case err == nil && i < n:
 			u.life.Load().hasInitialised(took)
-		}
-		cause := context.Cause(halt)
-		if cause != nil && err != nil {
+		case err != nil && cause != nil:
 			err = fmt.Errorf("%w, then: %w", cause, err)
 		}
 		if err = cmp.Or(err, cause); err != nil {
 			failed = u.notUp(callbacks[i/n], err)
 		}
-		return failed == nil
+		return err == nil
 	}
-	hung, ran := w.Each(0, 2*n, in.patience(halt, abort), func(i int, done func(worker.Outcome)) {
-		l, attach := units[i%n].life.Load(), i >= n
-		cause := context.Cause(halt)
-		if attach && l.block.attach == nil || cause != nil {
-			done(func(time.Duration) bool {
-				if cause != nil && !(attach && l.block.attach == nil) {
-					failed = l.unit.notUp(callbacks[i/n], fmt.Errorf("not called: %w", cause))
-				}
-				return failed == nil
-			})
+	hung, ran := worker.Each(w, 0, 2*n, in.patience(halt, abort), func(i int, done func(bool, error)) {
+		l := units[i%n].life.Load()
+		if halt.Err() != nil || i >= n && l.block.attach == nil {
+			done(false, nil)
 			return
 		}
-		guard(func() error { return l.comeUp(attach) }, func(err error) {
-			done(func(took time.Duration) bool { return came(i, err, took) })
-		})
-	})
+		guard(func() error { return l.comeUp(i >= n) }, func(err error) { done(true, err) })
+	}, came)
 	if hung < 2*n {
 		w.GiveUp()
-		came(hung, units[hung%n].abandon([]string{callbacks[hung/n]}, ran), ran)
+		came(hung, true, units[hung%n].abandon([]string{callbacks[hung/n]}, ran), ran)
 	}
 	return failed
 }
@@ -244,7 +240,7 @@ func (in *initiator) launch() error {
 		u.life.Load().open()
 	}
 	in.enter(StateRunning)
-	in.events.emit(ProcessRunning{now()})
+	emit(in, ProcessRunning{now()})
 	in.setDown(BlockDescriptor{}, nil) // tells how readiness is
 	close(in.flying)
 	in.watch()
@@ -308,7 +304,7 @@ func (in *initiator) refreshReady() {
 		return
 	}
 	in.told, in.ready = true, s.Ready
-	in.events.emit(readyMark{now(), s})
+	emit(in, readyMark{now(), s})
 }
 
 // summary is a status without blocks, and without a reason: that is found without the lock, which is held here,

@@ -29,7 +29,7 @@ func (in *initiator) land(w *worker.Worker, failure error) {
 	cause := in.why()
 	failure = cmp.Or(failure, cause)
 	in.enter(StateFinishing)
-	in.events.emit(ProcessFinishing{now(), cause})
+	emit(in, ProcessFinishing{now(), cause})
 	in.time.Begin()
 	if w == nil && in.cfg.finishDelay > 0 {
 		worker.Wait(in.hurried, began.Add(in.cfg.finishDelay), nil)
@@ -46,7 +46,7 @@ func (in *initiator) land(w *worker.Worker, failure error) {
 
 	in.err = in.verdict(cause, failure)
 	in.enter(StateFinished)
-	in.events.emit(ProcessFinished{now(), cause, in.err, time.Since(began)})
+	emit(in, ProcessFinished{now(), cause, in.err, time.Since(began)})
 	if fault := in.events.close(hurryGrace); fault != nil {
 		in.err = in.verdict(cause, failure, fault) // another one: observers have the first
 	}
@@ -68,7 +68,7 @@ func (in *initiator) finish(u *unit, w *worker.Worker, why error) {
 	if !l.down {
 		u.enter(StateFinishing)
 	}
-	in.events.emit(BlockFinishing{now(), u.desc, u.box.Stats().Depth, why})
+	emit(in, BlockFinishing{now(), u.desc, u.box.Stats().Depth, why})
 	if why == nil {
 		why = in.why()
 	}
@@ -77,10 +77,10 @@ func (in *initiator) finish(u *unit, w *worker.Worker, why error) {
 	if l.down {
 		l.release()
 	} else {
-		if !worker.Wait(drained, began.Add(share/4*3), in.hurried) {
+		if !in.finishes.Wait(drained, began.Add(share/4*3)) {
 			u.box.CallOff()
 		}
-		stuck = l.end(w, why, drained, began, share, in.hurried, l.release)
+		stuck = l.end(w, why, drained, began, share, &in.finishes, l.release)
 	}
 	u.settle(stuck, time.Since(began))
 	if w != nil && len(stuck) > 0 {
@@ -106,7 +106,7 @@ func (u *unit) account() mailbox.Stats {
 	box := u.box.Settle()
 	if left := box.Dead - u.box.Dropped(); left > 0 {
 		u.fault(&UnhandledError{u.desc, left})
-		u.in.events.emit(MessagesLost{now(), u.desc, left, "left unhandled at the finish"})
+		emit(u.in, MessagesLost{now(), u.desc, left, "left unhandled at the finish"})
 	}
 	return box
 }
@@ -120,7 +120,7 @@ func (u *unit) settle(stuck []string, took time.Duration) {
 	}
 	if u.state() != StateAbandoned {
 		u.enter(StateFinished)
-		u.in.events.emit(BlockFinished{now(), u.desc, MailboxStatus(box), took})
+		emit(u.in, BlockFinished{now(), u.desc, MailboxStatus(box), took})
 	}
 }
 
@@ -128,7 +128,7 @@ func (u *unit) settle(stuck []string, took time.Duration) {
 func (u *unit) abandon(callbacks []string, after time.Duration) *AbandonedError {
 	err := &AbandonedError{Block: u.desc, Callbacks: callbacks, After: after, Stacks: u.stacks()}
 	u.enter(StateAbandoned)
-	u.in.events.emit(BlockAbandoned{now(), u.desc, err})
+	emit(u.in, BlockAbandoned{now(), u.desc, err})
 	return err
 }
 
@@ -164,7 +164,7 @@ func (in *initiator) cut(why error) {
 	if !in.time.Cut(why) {
 		return
 	}
-	in.events.emit(ProcessHurried{now(), errors.Is(why, ErrForced)})
+	emit(in, ProcessHurried{now(), errors.Is(why, ErrForced)})
 	for _, u := range in.blocks()[in.cfg.own:] {
 		l := u.life.Load()
 		l.release()

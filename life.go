@@ -16,15 +16,15 @@ import (
 
 // life is one instance of a block in flight, from its creation to its end.
 type life struct {
-	unit        *unit
-	block       *Block
-	link        *link.Link // nil where the block has no connection callbacks
-	runContext             // ends with the block's finish
-	ran         lazy.Latch // closed when Run has returned
-	number      int        // of the block's instances, from 1
-	initialised bool       // Init has succeeded
-	replaced    bool       // by a restart, or going to be; guarded by the unit's lock
-	down        bool       // has ended, and there is no other; set by the restart, and read when that is through
+	unit            *unit
+	block           *Block
+	link            *link.Link // nil where the block has no connection callbacks
+	lazy.RunContext            // carries the labels; ends with the block's finish; its Flush also frees the block's goroutines from waiting
+	ran             lazy.Latch // closed when Run has returned
+	number          int        // of the block's instances, from 1
+	initialised     bool       // Init has succeeded
+	replaced        bool       // by a restart, or going to be; guarded by the unit's lock
+	down            bool       // has ended, and there is no other; set by the restart, and read when that is through
 }
 
 func newLife(u *unit, b *Block) *life {
@@ -32,39 +32,19 @@ func newLife(u *unit, b *Block) *life {
 	if before := u.life.Load(); before != nil {
 		l.number = before.number + 1
 	}
-	labels := stack.Labelled(u.in.base, u.in.id, u.desc.Responsibility)
-	l.runContext.Init(labels)
-	l.flush.Init(labels)
+	l.Init(stack.Labelled(u.in.base, u.in.id, u.desc.Responsibility))
 	if b.linked() {
 		l.link = link.New(l.deliverSoon, b.onConnect, b.onDisconnect)
 	}
 	return l
 }
 
-// runContext is that of a Run.
-type runContext struct {
-	lazy.Context              // carries the block's labels
-	flush        lazy.Context // see FlushContext; its end also frees the block's goroutines from waiting
-}
-
-func (c *runContext) Value(key any) any {
-	if key == (flushKey{}) {
-		return &c.flush
-	}
-	return c.Context.Value(key)
-}
-
-type flushKey struct{}
-
 // FlushContext returns, for the context of a [WithRunContext], one that outlives it: it ends when the block's time in
 // the finish is nearly up, or the finish is cut short (G9), up to a second before the block is abandoned. A Run that
 // flushes after the end of its own context gives up by it, and can report what is left. A context that isn't of a Run
 // is returned as it is.
 func FlushContext(ctx context.Context) context.Context {
-	if flush, ok := ctx.Value(flushKey{}).(*lazy.Context); ok {
-		return flush
-	}
-	return ctx
+	return lazy.FlushOf(ctx)
 }
 
 // open lets the news of the connection in, and messages, unless the instance has failed already.
@@ -87,11 +67,11 @@ func (l *life) open() {
 }
 
 // label marks the current goroutine as the block's own.
-func (l *life) label() { pprof.SetGoroutineLabels(&l.runContext) }
+func (l *life) label() { pprof.SetGoroutineLabels(&l.RunContext) }
 
 // timeUp ends what the block's goroutines wait for in requests, and by FlushContext.
 func (l *life) timeUp() {
-	l.flush.End(nil)
+	l.Flush.End(nil)
 	l.unit.peer.GiveUp(errTimeToFinish)
 }
 
@@ -118,7 +98,7 @@ func (l *life) hasInitialised(took time.Duration) {
 	if l.number == 1 {
 		l.unit.enter(StateInitialised)
 	}
-	l.unit.in.events.emit(BlockInitialised{now(), l.unit.desc, took})
+	emit(l.unit.in, BlockInitialised{now(), l.unit.desc, took})
 }
 
 // start starts Run on a goroutine of its own, and returns when Run is about to be entered, which begun tells (G3).
@@ -128,7 +108,7 @@ func (l *life) start(begun chan struct{}) {
 		l.label()
 		guard(func() error {
 			l.unit.enter(StateRunning)
-			l.unit.in.events.emit(BlockRunning{now(), l.unit.desc})
+			emit(l.unit.in, BlockRunning{now(), l.unit.desc})
 			begun <- struct{}{}
 			return l.run()
 		}, l.runReturned)
@@ -142,7 +122,7 @@ func (l *life) run() error {
 		l.block.run(bc)
 		return nil
 	}
-	ctx := &l.runContext
+	ctx := &l.RunContext
 	err := l.block.runContext(ctx, bc)
 	if ctx.Err() != nil && errs.IsOnly(err, ctx.Err(), context.Cause(ctx)) {
 		return nil
@@ -172,7 +152,7 @@ func (l *life) fail(callback string, err error) {
 	be := &BlockError{Block: u.desc, Callback: callback, Err: err}
 	restarts := u.restart(l, be)
 	u.failed(StateRunning, be)
-	u.in.events.emit(BlockFailed{now(), u.desc, be}) // before the restart says anything: it awaits this callback
+	emit(u.in, BlockFailed{now(), u.desc, be}) // before the restart says anything: it awaits this callback
 	if !restarts {
 		u.fault(be)
 		u.stop(be)
@@ -261,17 +241,18 @@ func (l *life) deliver() {
 }
 
 // end ends an instance within its share of time: its context, then Finish, then Run and all other callbacks are
-// awaited (G5). emptied is closed when no OnMsg is in progress any more; cut cuts the waiting short; release ends what
+// awaited (G5). emptied is closed when no OnMsg is in progress any more; wait can be cut short; release ends what
 // the block may still wait for. It returns the names of the callbacks that did not come back. w is the goroutine of
 // initialisation where Run was never started.
-func (l *life) end(w *worker.Worker, cause error, emptied <-chan struct{}, began time.Time, share time.Duration, cut <-chan struct{}, release func()) (stuck []string) {
+func (l *life) end(w *worker.Worker, cause error, emptied <-chan struct{}, began time.Time, share time.Duration, wait *worker.Waiter, release func()) (stuck []string) {
 	tail := min(share/4, maxTail)
 	soft := began.Add(share - tail)
 	l.End(cause)
 	if w == nil && l.block.finish == nil {
-		worker.Wait(l.ran.Done(), soft, cut) // it may flush, and hears of the connection until it is through
+		wait.Wait(l.ran.Done(), soft) // it may flush, and hears of the connection until it is through
 	}
-	callbacks := []worker.Callback{{Name: "OnMsg", Done: emptied}}
+	var most [4]worker.Callback
+	callbacks := append(most[:0], worker.Callback{Name: "OnMsg", Done: emptied})
 	if l.link != nil {
 		callbacks = append(callbacks, worker.Callback{Name: "OnServerConnect or OnServerDisconnect", Done: l.link.Close()})
 	}
@@ -281,13 +262,13 @@ func (l *life) end(w *worker.Worker, cause error, emptied <-chan struct{}, began
 	if w == nil {
 		callbacks = append(callbacks, worker.Callback{Name: "Run", Done: l.ran.Done()})
 	}
-	stuck = worker.Stuck(callbacks, soft, cut)
+	stuck = wait.Stuck(callbacks, soft)
 	release() // before the time is up: a callback may hang in a Send that waits
 	if len(stuck) > 0 {
 		if worker.Closed(l.unit.in.hurried) {
 			tail = min(share, l.unit.in.share(l.unit))
 		}
-		stuck = worker.Stuck(callbacks, time.Now().Add(tail), nil)
+		stuck = new(worker.Waiter).Stuck(callbacks, time.Now().Add(tail))
 	}
 	return stuck
 }

@@ -96,7 +96,7 @@ func request(ctx context.Context, bc BlockCommunicator, msg Msg) (Msg, error) {
 	}
 	w := wait.Request(ctx, asker, asked)
 	defer w.Leave()
-	if to != nil && from.life.Load().flush.Err() != nil { // else its end finds the request
+	if to != nil && from.life.Load().Flush.Err() != nil { // else its end finds the request
 		w.Fail(errTimeToFinish)
 	}
 	msg[wait.Key] = w
@@ -133,7 +133,7 @@ func refusal(ctx context.Context, from, to *unit) error {
 		return ErrRefused
 	case to == nil, to.box.Closed():
 		return ErrBlockEnded
-	case from.life.Load().flush.Err() != nil:
+	case from.life.Load().Flush.Err() != nil:
 		return errTimeToFinish
 	case to.life.Load().block.overflow == Reject:
 		return ErrMailboxFull

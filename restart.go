@@ -131,7 +131,7 @@ func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
 			return
 		}
 		pause := backoff.Pause(n, cmp.Or(policy.Backoff, DefaultRestartBackoff), cmp.Or(policy.BackoffCap, DefaultRestartBackoffCap))
-		in.events.emit(BlockRestarting{now(), u.desc, failure, n, pause})
+		emit(in, BlockRestarting{now(), u.desc, failure, n, pause})
 		wanted := !worker.Wait(u.ending.Done(), time.Now().Add(pause), in.stopping) && !worker.Closed(in.stopping)
 		if !wanted && u.box.Stats().Depth == 0 {
 			<-u.ending.Done() // until its turn, others may yet send
@@ -193,7 +193,7 @@ func (u *unit) renew() (*life, error) {
 func (u *unit) takeDown(l *life, w *worker.Worker, cause error, idle <-chan struct{}) bool {
 	began, limit := time.Now(), u.in.cfg.finishTimeout
 	share := min(cmp.Or(l.block.finishTimeout, limit/2), limit)
-	stuck := l.end(w, cause, idle, began, share, u.lost.Done(), l.timeUp)
+	stuck := l.end(w, cause, idle, began, share, &worker.Waiter{Cut: u.lost.Done()}, l.timeUp)
 	u.peer.Fail(l.number, ErrBlockEnded)
 	if len(stuck) > 0 {
 		u.fault(u.abandon(stuck, time.Since(began)))

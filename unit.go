@@ -57,7 +57,7 @@ func newUnit(in *initiator, d BlockDescriptor, b *Block, position int) *unit {
 	u.box.Init(b.capacity, mailbox.Overflow(b.overflow), func(first mailbox.Msg) { u.life.Load().consume(first) }, u.drop)
 	u.peer.Name, u.peer.Order = d, position
 	u.peer.Inside = func() bool { _, busy := u.box.Busy(); return busy && stack.Inside((*life).consume) }
-	u.peer.OnCircle = func(circle []BlockDescriptor) { in.events.emit(WaitCycle{now(), circle}) }
+	u.peer.OnCircle = func(circle []BlockDescriptor) { emit(in, WaitCycle{now(), circle}) }
 	u.life.Store(newLife(u, b))
 	if b.bind != nil {
 		b.bind(u)
@@ -97,7 +97,7 @@ func (u *unit) fault(err error) {
 func (u *unit) notUp(callback string, err error) error {
 	ie := &InitError{u.desc, callback, u.position, max(len(u.in.blocks()), u.position), err}
 	u.failed(StateCreated, ie)
-	u.in.events.emit(BlockFailed{now(), u.desc, ie})
+	emit(u.in, BlockFailed{now(), u.desc, ie})
 	return ie
 }
 
@@ -113,7 +113,7 @@ func (u *unit) drop(m mailbox.Msg) {
 	if request := u.peer.Of(m); request != nil {
 		request.Fail(ErrMailboxFull)
 	}
-	if u.in.events.feed != nil && u.dropped.Add(1) == 1 && !u.in.events.emit(dropMark{now(), u}) {
+	if u.in.events.feed != nil && u.dropped.Add(1) == 1 && !emit(u.in, dropMark{now(), u}) {
 		u.dropped.Store(0)
 	}
 }

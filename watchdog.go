@@ -77,8 +77,8 @@ func (u *unit) see(i int, callback string, mark uint64, limit time.Duration) {
 	u.note(func(b *book) { b.stalled = cmp.Or(u.watched[0].Stalled(), u.watched[1].Stalled()) })
 	if turn == watch.Stalled {
 		u.peer.Inquire()
-		u.in.events.emit(CallbackStalled{now(), u.desc, callback, took, u.stacks()})
+		emit(u.in, CallbackStalled{now(), u.desc, callback, took, u.stacks()})
 	} else {
-		u.in.events.emit(CallbackReturned{now(), u.desc, callback, took})
+		emit(u.in, CallbackReturned{now(), u.desc, callback, took})
 	}
 }

@@ -47,16 +47,13 @@ func (l *Latch) Done() <-chan struct{} {
 	return l.ch
 }
 
-// Context is a [context.Context] that costs next to nothing until somebody waits for its end. It needs [Context.Init].
+// Context is a [context.Context] that costs next to nothing until somebody waits for its end.
 type Context struct {
 	mu     sync.Mutex
 	ctx    context.Context         // the parent, until it is made
 	cancel context.CancelCauseFunc // nil until then
 	cause  error                   // of its end
 }
-
-// Init gives it a parent, which has values, but no end.
-func (c *Context) Init(parent context.Context) { c.ctx = parent }
 
 // End ends it. The first cause stays.
 func (c *Context) End(cause error) {
@@ -112,3 +109,30 @@ func (c *Context) Value(key any) any {
 
 // String keeps those who print a context from its fields.
 func (c *Context) String() string { return "lazy.Context" }
+
+// RunContext is a context, and one that outlives it. It needs [RunContext.Init].
+type RunContext struct {
+	Context
+	Flush Context
+}
+
+type flushKey struct{}
+
+// Init gives both a parent, which has values, but no end.
+func (c *RunContext) Init(parent context.Context) { c.ctx, c.Flush.ctx = parent, parent }
+
+// Value implements [context.Context].
+func (c *RunContext) Value(key any) any {
+	if key == (flushKey{}) {
+		return &c.Flush
+	}
+	return c.Context.Value(key)
+}
+
+// FlushOf returns the one that outlives ctx, or ctx itself.
+func FlushOf(ctx context.Context) context.Context {
+	if flush, ok := ctx.Value(flushKey{}).(*Context); ok {
+		return flush
+	}
+	return ctx
+}

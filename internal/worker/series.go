@@ -5,30 +5,36 @@ import (
 	"time"
 )
 
-// Outcome says what to make of the outcome of a step, which took so long; false ends the series. It is called with a
-// lock held, while nobody can give the step up, so it must not wait.
-type Outcome func(took time.Duration) (more bool)
-
-// Each runs steps from first to last-1 without a handover between them, and waits for each as long as p says; a grace
-// ends for whichever step is in progress then. Each step calls done once with its outcome, and may end the goroutine
-// afterwards. What a step that was given up calls it with is ignored.
-// Each returns the step that was given up, and how long it ran, or last. The worker is to be given up then.
-func (w *Worker) Each(first, last int, p Patience, step func(i int, done func(Outcome))) (hung int, ran time.Duration) {
-	s := &series{step: step, i: first, last: last, began: time.Now(), idle: make(chan struct{}, 1)}
+// Each runs steps from first to last-1 on the worker's goroutine without a handover between them, and waits for each as
+// long as p says; a grace ends for whichever step is in progress then. Each step calls done once with its outcome, and
+// may end the goroutine afterwards. came is told of it, and how long the step took; false ends the series. It is called
+// with a lock held, while nobody can give the step up, so it must not wait.
+//
+// Each returns the step that was given up, which came is not told of, and how long it ran; or last. After a step that
+// was given up, so is the worker to be.
+func Each[T any](
+	w *Worker, first, last int, p Patience,
+	step func(i int, done func(T, error)), came func(i int, result T, err error, took time.Duration) (more bool),
+) (hung int, ran time.Duration) {
+	s := &series[T]{step: step, came: came, row: row{i: first, last: last, began: time.Now(), idle: make(chan struct{}, 1)}}
 	for s.i < s.last {
 		w.Run(s.run)
-		if p.await(s) {
-			continue // a step may have ended the goroutine
-		}
-		return s.i, time.Since(s.began)
+		if !s.await(p) {
+			return s.i, time.Since(s.began)
+		} // else all came, or a step has ended the goroutine
 	}
 	return last, 0
 }
 
-// series is a row of steps. While a goroutine runs them, its fields are guarded by the lock.
-type series struct {
-	step func(i int, done func(Outcome))
-	idle chan struct{} // 1 slot: no goroutine runs them any more
+type series[T any] struct {
+	row
+	step func(i int, done func(T, error))
+	came func(i int, result T, err error, took time.Duration) (more bool)
+}
+
+// row is how far a series has come. While a goroutine runs it, the fields below the lock are guarded by that.
+type row struct {
+	idle chan struct{} // 1 slot: no goroutine runs it any more
 
 	mu      sync.Mutex
 	i, last int
@@ -36,7 +42,7 @@ type series struct {
 	givenUp bool
 }
 
-func (s *series) run() {
+func (s *series[T]) run() {
 	defer Nudge(s.idle)
 	done := s.done
 	for i, over := s.next(); !over; i, over = s.next() {
@@ -44,28 +50,29 @@ func (s *series) run() {
 	}
 }
 
-func (s *series) next() (i int, over bool) {
+func (s *row) next() (i int, over bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.i, s.i >= s.last || s.givenUp
 }
 
-func (s *series) done(outcome Outcome) {
+func (s *series[T]) done(result T, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.givenUp {
 		return
 	}
 	now := time.Now()
+	i := s.i
 	s.i++
-	if !outcome(now.Sub(s.began)) {
+	if !s.came(i, result, err, now.Sub(s.began)) {
 		s.last = s.i
 	}
 	s.began = now
 }
 
 // giveUp leaves the step in progress behind if it has run for the limit. Else it tells how long to wait at least.
-func (s *series) giveUp(limit time.Duration) (left time.Duration, gone bool) {
+func (s *row) giveUp(limit time.Duration) (left time.Duration, gone bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.i >= s.last {
@@ -77,7 +84,7 @@ func (s *series) giveUp(limit time.Duration) (left time.Duration, gone bool) {
 }
 
 // await returns true when no goroutine runs the steps any more, and false when one was given up.
-func (p Patience) await(s *series) (idle bool) {
+func (s *row) await(p Patience) (idle bool) {
 	var up, over <-chan time.Time
 	var timer *time.Timer
 	if p.Limit > 0 {

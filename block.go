@@ -237,8 +237,8 @@ func (b *Block) fault(format string, args ...any) {
 	b.faults = append(b.faults, fmt.Errorf(format, args...))
 }
 
-// check returns what is missing or contradictory.
-func (b *Block) check(connected bool) []error {
+// check returns what is missing or contradictory. app tells that it is to be a block of the application's.
+func (b *Block) check(connected, app bool) []error {
 	faults := slices.Clone(b.faults)
 	miss := func(bad bool, text string) {
 		if bad {
@@ -251,6 +251,7 @@ func (b *Block) check(connected bool) []error {
 	miss(b.finish == nil && b.runContext == nil, "no Finish callback: use WithFinish, or WithRunContext in place of WithRun")
 	miss(!connected && b.linked(), "connection callbacks without a connector: use WithConnector")
 	miss(b.onMsg == nil && b.capacity > 0, "WithMailbox without an OnMsg callback")
+	miss(b.bind != nil && app, "it is the library's own, not an application block")
 	return faults
 }
 

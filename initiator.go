@@ -73,8 +73,7 @@ func newInitiator(cfg *config) (*initiator, error) {
 		book:   Status{State: StatePreparing, Since: time.Now()},
 	}
 	in.alive, in.die = context.WithCancelCause(in.base)
-	in.stopping, in.hurried = in.alive.Done(), in.time.IsCut()
-	in.finishes.Cut = in.hurried
+	in.stopping, in.hurried, in.finishes.Cut = in.alive.Done(), in.time.IsCut(), in.time.IsCut()
 	in.gate <- struct{}{}
 	in.id = fmt.Sprintf("%p", in)
 	all := cfg.descriptors()
@@ -94,9 +93,8 @@ func newInitiator(cfg *config) (*initiator, error) {
 
 // patience is what there is with a block that comes up: little after the end of halt, none after abort.
 func (in *initiator) patience(halt context.Context, abort <-chan struct{}) worker.Patience {
-	return worker.Patience{
-		Limit: in.cfg.initTimeout, Grace: min(interruptGrace, in.cfg.finishTimeout/4), Interrupt: halt.Done(), Abort: abort,
-	}
+	grace := min(interruptGrace, in.cfg.finishTimeout/4)
+	return worker.Patience{Limit: in.cfg.initTimeout, Grace: grace, Interrupt: halt.Done(), Abort: abort}
 }
 
 // create makes blocks by their factories, or tells what is wrong with them. first is the position of the first one.
@@ -107,10 +105,6 @@ func (in *initiator) create(w *worker.Worker, p worker.Patience, first int, all 
 		for _, err := range errs {
 			faults = append(faults, fmt.Errorf("block %d (%s): %w", first+i, all[i], err))
 		}
-	}
-	unknown := func(i int) bool { // which is among the faults already
-		_, err := in.cfg.factory(all[i].Name)
-		return err != nil
 	}
 	step := func(i int, done func(*Block, error)) {
 		pprof.SetGoroutineLabels(context.Background())
@@ -127,14 +121,11 @@ func (in *initiator) create(w *worker.Worker, p worker.Patience, first int, all 
 		case err != nil:
 			fault(i, fmt.Errorf("factory: %w", err))
 		case b == nil:
-			if !unknown(i) {
+			if _, unknown := in.cfg.factory(all[i].Name); unknown == nil { // else it is among the faults already
 				fault(i, errors.New("the factory returned a nil block"))
 			}
 		default:
-			fault(i, b.check(in.cfg.connected)...)
-			if b.bind != nil && first+i > in.cfg.own {
-				fault(i, errors.New("it is the library's own, not an application block"))
-			}
+			fault(i, b.check(in.cfg.connected, first+i > in.cfg.own)...)
 		}
 		return true
 	}
@@ -189,13 +180,17 @@ func (in *initiator) bringUp(halt context.Context, abort <-chan struct{}, w *wor
 	n, callbacks := len(units), [...]string{"Init", "Attach"}
 	came := func(i int, called bool, err error, took time.Duration) (more bool) {
 		u, cause := units[i%n], context.Cause(halt)
+		l := u.life.Load()
 		switch {
-		case !called && (cause == nil || i >= n && u.life.Load().block.attach == nil):
+		case !called && (cause == nil || i >= n && l.block.attach == nil):
 			return true
 		case !called:
 			err, cause = fmt.Errorf("not called: %w", cause), nil
 		case err == nil && i < n:
-			u.life.Load().hasInitialised(took)
+			if l.initialised = true; l.number == 1 {
+				u.enter(StateInitialised)
+			}
+			emit(in, BlockInitialised{now(), u.desc, took})
 		case err != nil && cause != nil:
 			err = fmt.Errorf("%w, then: %w", cause, err)
 		}

@@ -67,7 +67,7 @@ func (l *life) open() {
 }
 
 // label marks the current goroutine as the block's own.
-func (l *life) label() { pprof.SetGoroutineLabels(&l.RunContext) }
+func (l *life) label() { pprof.SetGoroutineLabels(l) }
 
 // timeUp ends what the block's goroutines wait for in requests, and by FlushContext.
 func (l *life) timeUp() {
@@ -92,15 +92,6 @@ func (l *life) comeUp(attach bool) error {
 	return l.block.init(ConfFor(l.unit.in.cfg.confFactory, l.unit.desc))
 }
 
-// hasInitialised notes that Init has succeeded.
-func (l *life) hasInitialised(took time.Duration) {
-	l.initialised = true
-	if l.number == 1 {
-		l.unit.enter(StateInitialised)
-	}
-	emit(l.unit.in, BlockInitialised{now(), l.unit.desc, took})
-}
-
 // start starts Run on a goroutine of its own, and returns when Run is about to be entered, which begun tells (G3).
 func (l *life) start(begun chan struct{}) {
 	go func() {
@@ -122,9 +113,8 @@ func (l *life) run() error {
 		l.block.run(bc)
 		return nil
 	}
-	ctx := &l.RunContext
-	err := l.block.runContext(ctx, bc)
-	if ctx.Err() != nil && errs.IsOnly(err, ctx.Err(), context.Cause(ctx)) {
+	err := l.block.runContext(l, bc)
+	if l.Err() != nil && errs.IsOnly(err, l.Err(), context.Cause(l)) {
 		return nil
 	}
 	return err
@@ -252,10 +242,8 @@ func (l *life) end(w *worker.Worker, cause error, emptied <-chan struct{}, began
 		wait.Wait(l.ran.Done(), soft) // it may flush, and hears of the connection until it is through
 	}
 	var most [4]worker.Callback
-	callbacks := append(most[:0], worker.Callback{Name: "OnMsg", Done: emptied})
-	if l.link != nil {
-		callbacks = append(callbacks, worker.Callback{Name: "OnServerConnect or OnServerDisconnect", Done: l.link.Close()})
-	}
+	callbacks := append(most[:0], worker.Callback{Name: "OnMsg", Done: emptied},
+		worker.Callback{Name: "OnServerConnect or OnServerDisconnect", Done: l.link.Close()})
 	if l.block.finish != nil {
 		callbacks = append(callbacks, worker.Callback{Name: "Finish", Done: l.finish(w)})
 	}

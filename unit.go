@@ -27,7 +27,7 @@ type unit struct {
 	peer    wait.Peer[BlockDescriptor] // in requests, and in Sends that wait
 
 	watching sync.Mutex
-	watched  *[2]watch.Call // what the watchdog knows of the connection callbacks, and of OnMsg; nil when at rest
+	watched  watch.Calls // of the connection, and of OnMsg
 
 	mu     sync.Mutex
 	book   book

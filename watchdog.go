@@ -53,28 +53,18 @@ func (u *unit) look() time.Duration {
 	if !busy || l.block.serial && news != "" {
 		onMsg = ""
 	}
-	rests := news+onMsg == ""
-	switch {
-	case u.watched == nil && rests:
-		return limit
-	case u.watched == nil:
-		u.watched = new([2]watch.Call)
-	}
 	u.see(0, news, uint64(l.number)<<32+uint64(calls), limit) //nolint:gosec // counts
 	u.see(1, onMsg, handled, limit)
-	if rests {
-		u.watched = nil
-	}
 	return limit
 }
 
 // see notes one look at a callback, and tells when it stalls, and when it came back.
 func (u *unit) see(i int, callback string, mark uint64, limit time.Duration) {
-	turn, callback, took := u.watched[i].See(callback, mark, limit)
+	turn, callback, took := u.watched.See(i, callback, mark, limit)
 	if turn == watch.None {
 		return
 	}
-	u.note(func(b *book) { b.stalled = cmp.Or(u.watched[0].Stalled(), u.watched[1].Stalled()) })
+	u.note(func(b *book) { b.stalled = u.watched.Stalled() })
 	if turn == watch.Stalled {
 		u.peer.Inquire()
 		emit(u.in, CallbackStalled{now(), u.desc, callback, took, u.stacks()})

@@ -14,6 +14,9 @@ var closed = func() chan struct{} { //nolint:gochecknoglobals // never changes
 	return ch
 }()
 
+// Closed returns a channel that is closed.
+func Closed() <-chan struct{} { return closed }
+
 // Latch is a channel that is only ever closed. The zero value is ready.
 type Latch struct {
 	mu sync.Mutex

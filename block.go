@@ -1,6 +1,7 @@
 package sputnik
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -93,9 +94,10 @@ type Block struct {
 	onMsg        OnMsg
 
 	shape
-	finishTimeout time.Duration // 0: a share of the process's
-	watchdog      time.Duration // 0: the process's
-	faults        []error       // misuse of options, reported by Prepare
+	restart       *RestartPolicy // nil: never; see policy
+	finishTimeout time.Duration  // 0: a share of the process's
+	watchdog      time.Duration  // 0: the process's
+	faults        []error        // misuse of options, reported by Prepare
 
 	// bind hands the flight to the library's own blocks, before any Init.
 	bind func(u *unit)
@@ -106,8 +108,10 @@ type shape struct {
 	serial   bool
 	overflow Overflow
 	capacity int // of the mailbox; 0: unbounded
-	restart  RestartPolicy
 }
+
+// policy is the same for all instances, too.
+func (b *Block) policy() RestartPolicy { return *cmp.Or(b.restart, new(RestartPolicy)) }
 
 // BlockOption sets one callback or property of a block.
 type BlockOption func(b *Block)

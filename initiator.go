@@ -129,9 +129,8 @@ func (in *initiator) create(w *worker.Worker, p worker.Patience, first int, all 
 		}
 		return true
 	}
-	for at := 0; at < len(all); at++ {
-		hung, ran := worker.Each(w, at, len(all), p, step, came)
-		if at = hung; at < len(all) {
+	for at, ran := 0, time.Duration(0); at < len(all); at++ {
+		if at, ran = worker.Each(w, at, len(all), p, step, came); at < len(all) {
 			w.GiveUp()
 			fault(at, fmt.Errorf("factory: %w (%v)", ErrTimeout, ran.Round(time.Millisecond)))
 		}
@@ -178,12 +177,10 @@ func (in *initiator) prepare() error {
 // behind with its goroutine.
 func (in *initiator) bringUp(halt context.Context, abort <-chan struct{}, w *worker.Worker, units ...*unit) (failed error) {
 	n, callbacks := len(units), [...]string{"Init", "Attach"}
+	all := slices.Concat(units, slices.DeleteFunc(slices.Clone(units), func(u *unit) bool { return u.life.Load().block.attach == nil }))
 	came := func(i int, called bool, err error, took time.Duration) (more bool) {
-		u, cause := units[i%n], context.Cause(halt)
-		l := u.life.Load()
-		switch {
-		case !called && (cause == nil || i >= n && l.block.attach == nil):
-			return true
+		u, cause := all[i], context.Cause(halt)
+		switch l := u.life.Load(); {
 		case !called:
 			err, cause = fmt.Errorf("not called: %w", cause), nil
 		case err == nil && i < n:
@@ -199,17 +196,16 @@ func (in *initiator) bringUp(halt context.Context, abort <-chan struct{}, w *wor
 		}
 		return err == nil
 	}
-	hung, ran := worker.Each(w, 0, 2*n, in.patience(halt, abort), func(i int, done func(bool, error)) {
-		l := units[i%n].life.Load()
-		if halt.Err() != nil || i >= n && l.block.attach == nil {
+	hung, ran := worker.Each(w, 0, len(all), in.patience(halt, abort), func(i int, done func(bool, error)) {
+		if halt.Err() != nil {
 			done(false, nil)
 			return
 		}
-		guard(func() error { return l.comeUp(i >= n) }, func(err error) { done(true, err) })
+		guard(func() error { return all[i].life.Load().comeUp(i >= n) }, func(err error) { done(true, err) })
 	}, came)
-	if hung < 2*n {
+	if hung < len(all) {
 		w.GiveUp()
-		came(hung, true, units[hung%n].abandon([]string{callbacks[hung/n]}, ran), ran)
+		came(hung, true, all[hung].abandon([]string{callbacks[hung/n]}, ran), ran)
 	}
 	return failed
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sputnik-go/sputnik/internal/allowance"
 	"github.com/sputnik-go/sputnik/internal/mailbox"
 	"github.com/sputnik-go/sputnik/internal/worker"
 )
@@ -92,11 +93,11 @@ func (in *initiator) finish(u *unit, w *worker.Worker, why error) {
 func (u *unit) endRestart(until time.Time) {
 	u.mu.Lock()
 	u.ending.Close()
-	keeper := u.keeper
+	r := u.restarts
 	u.mu.Unlock()
-	if keeper != nil && !worker.Wait(keeper, until, u.in.hurried) {
-		u.lost.Close()
-		<-keeper
+	if r != nil && !worker.Wait(r.through, until, u.in.hurried) {
+		r.lost.Close()
+		<-r.through
 	}
 }
 
@@ -141,18 +142,14 @@ func (in *initiator) share(u *unit) time.Duration {
 	if in.time.Left() <= 0 {
 		in.hurry()
 	}
-	left, units := in.time.Left(), in.blocks()
-	share := left / 2
-	switch limit := u.life.Load().block.finishTimeout; {
-	case limit > 0:
-		share = min(limit, left)
+	units, reserve := in.blocks(), allowance.Half
+	switch {
 	case len(units) > in.cfg.own && u == units[in.cfg.own]: // the last of the application
-		share = left - min(left/4, lastReserve)
+		reserve = lastReserve
 	case u == units[0]: // the last one
-		share = left
+		reserve = 0
 	}
-	// A little, even when all is used up; but not so much that thousands of blocks that hang add up.
-	return max(share, min(time.Millisecond, hurryGrace/time.Duration(len(units))))
+	return in.time.Share(u.life.Load().block.finishTimeout, reserve, len(units))
 }
 
 // hurry cuts the finish short because its limit is used up (G7).

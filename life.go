@@ -128,7 +128,7 @@ func (l *life) runReturned(err error) {
 	case err != nil:
 		l.fail("Run", err)
 		l.End(err) // what else the block has started need not wait for the finish
-	case l.block.restart.When == RestartAlways && l.Err() == nil:
+	case l.block.policy().When == RestartAlways && l.Err() == nil:
 		l.unit.restart(l, &BlockError{l.unit.desc, "Run", errReturned})
 	}
 	if l.block.finish == nil && l.Err() != nil {

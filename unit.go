@@ -5,7 +5,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/sputnik-go/sputnik/internal/backoff"
 	"github.com/sputnik-go/sputnik/internal/lazy"
 	"github.com/sputnik-go/sputnik/internal/mailbox"
 	"github.com/sputnik-go/sputnik/internal/stack"
@@ -29,13 +28,11 @@ type unit struct {
 	watching sync.Mutex
 	watched  watch.Calls // of the connection, and of OnMsg
 
-	mu     sync.Mutex
-	book   book
-	faults []error // in order; bounded by maxFaults
-	storm  backoff.Storm
-	ending lazy.Latch    // closed when no further restart may begin
-	lost   lazy.Latch    // closed when the restart in progress has to give up
-	keeper chan struct{} // closed when the restart in progress is through; nil: there was none
+	mu       sync.Mutex
+	book     book
+	faults   []error    // in order; bounded by maxFaults
+	ending   lazy.Latch // closed when no further restart may begin
+	restarts *restarts  // nil: there was none
 }
 
 // book is what a block's status tells, but for what is found elsewhere.

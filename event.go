@@ -30,6 +30,9 @@ func (At) sealed() {}
 
 func now() At { return At{time.Now()} }
 
+// now is for what each block tells: without observers nobody looks at the clock.
+func (in *initiator) now() At { return At{in.events.feed.Now()} }
+
 // The events of the process.
 type (
 	// ProcessPreparing is the first event: the set-up is sound, Inits follow.

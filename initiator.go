@@ -187,7 +187,7 @@ func (in *initiator) bringUp(halt context.Context, abort <-chan struct{}, w *wor
 			if l.initialised = true; l.number == 1 {
 				u.enter(StateInitialised)
 			}
-			emit(in, BlockInitialised{now(), u.desc, took})
+			emit(in, BlockInitialised{in.now(), u.desc, took})
 		case err != nil && cause != nil:
 			err = fmt.Errorf("%w, then: %w", cause, err)
 		}

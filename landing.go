@@ -69,7 +69,7 @@ func (in *initiator) finish(u *unit, w *worker.Worker, why error) {
 	if !l.down {
 		u.enter(StateFinishing)
 	}
-	emit(in, BlockFinishing{now(), u.desc, u.box.Stats().Depth, why})
+	emit(in, BlockFinishing{in.now(), u.desc, u.box.Stats().Depth, why})
 	if why == nil {
 		why = in.why()
 	}
@@ -121,7 +121,7 @@ func (u *unit) settle(stuck []string, took time.Duration) {
 	}
 	if u.state() != StateAbandoned {
 		u.enter(StateFinished)
-		emit(u.in, BlockFinished{now(), u.desc, MailboxStatus(box), took})
+		emit(u.in, BlockFinished{u.in.now(), u.desc, MailboxStatus(box), took})
 	}
 }
 

@@ -99,7 +99,7 @@ func (l *life) start(begun chan struct{}) {
 		l.label()
 		guard(func() error {
 			l.unit.enter(StateRunning)
-			emit(l.unit.in, BlockRunning{now(), l.unit.desc})
+			emit(l.unit.in, BlockRunning{l.unit.in.now(), l.unit.desc})
 			begun <- struct{}{}
 			return l.run()
 		}, l.runReturned)

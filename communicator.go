@@ -40,23 +40,34 @@ func (c *communicator) Communicator(resp string) (BlockCommunicator, bool) {
 func (c *communicator) Descriptor() BlockDescriptor { return c.to.desc }
 
 func (c *communicator) Send(msg Msg) bool {
-	if msg == nil || !c.to.receives {
-		c.to.box.Refuse()
-		return false
+	if c.from.peer.IsAsked() {
+		return c.sendOn(msg)
 	}
-	sentOn := c.from.peer.Of(msg)
-	was := sentOn.Hand(&c.to.peer)
+	accepted, full := c.to.box.Send(msg)
+	return accepted || full && c.hold(msg)
+}
+
+// sendOn sends what may be a request.
+func (c *communicator) sendOn(msg Msg) bool {
+	request := wait.In[BlockDescriptor](msg)
+	if !c.to.receives {
+		request = nil // it stays where it is
+	}
+	was := request.Hand(&c.to.peer)
+	accepted, full := c.to.box.Send(msg)
+	accepted = accepted || full && c.hold(msg)
+	request.SentOn(accepted, was)
+	return accepted
+}
+
+// hold waits for room in a full mailbox with [Wait].
+func (c *communicator) hold(msg Msg) bool {
+	request := wait.In[BlockDescriptor](msg) // also one that is asked here, or held by another
 	// Nobody would make room for a message to itself, nor before the launch.
-	mayWait := c.to.life.Load().block.overflow == Wait && c.from != c.to && c.from.in.claimed.Load()
-	var request *wait.Wait[BlockDescriptor]
-	if mayWait {
-		request = wait.In[BlockDescriptor](msg) // also one that is asked here, or held by another
-	}
-	accepted, held := c.to.box.Send(msg, mayWait)
+	accepted, held := c.to.box.Hold(msg, c.from != c.to && c.from.in.claimed.Load())
 	if held != nil {
 		accepted = wait.Room(&c.from.peer, &c.to.peer, &c.to.box, held, request, c.from.life.Load().Flush.Done())
 	}
-	sentOn.SentOn(accepted, was)
 	return accepted
 }
 

@@ -8,7 +8,6 @@ import (
 	"github.com/sputnik-go/sputnik/internal/errs"
 	"github.com/sputnik-go/sputnik/internal/lazy"
 	"github.com/sputnik-go/sputnik/internal/link"
-	"github.com/sputnik-go/sputnik/internal/mailbox"
 	"github.com/sputnik-go/sputnik/internal/stack"
 	"github.com/sputnik-go/sputnik/internal/wait"
 	"github.com/sputnik-go/sputnik/internal/worker"
@@ -152,52 +151,45 @@ func (l *life) fail(callback string, err error) {
 // consume is the goroutine that calls OnMsg, and the connection callbacks of a serial block. One
 // guard serves many messages; after a panic it goes on with the next one (unless the block is restarted: else the
 // process is finishing by then, but what was accepted is still handled).
-func (l *life) consume(m mailbox.Msg) {
-	more, inMsg, over := true, false, false
+func (l *life) consume() {
+	more, inMsg := true, false
 	var request *wait.Wait[BlockDescriptor] // that the message in OnMsg makes
-	defer func() {
-		if !over {
-			go l.consume(m) // a callback has ended the goroutine
-		}
-	}()
 	l.label()
-	box, peer := &l.unit.box, &l.unit.peer
+	box, peer, onMsg := &l.unit.box, &l.unit.peer, l.block.onMsg
 	for more {
 		guard(func() error {
-			for more {
-				if box.TakeNews() && l.link != nil {
-					l.deliver()
-				}
-				if msg := m; msg != nil && !box.Off() {
-					m, inMsg = nil, true
-					if request = peer.Of(msg); request != nil {
-						request.Taken(l.number)
+			var m Msg
+			for m, more = box.Next(); more; m, more = box.Next() {
+				if m == nil {
+					if box.TakeNews() && l.link != nil {
+						l.deliver()
 					}
-					l.block.onMsg(msg)
-					inMsg = false
-					if request != nil {
-						request.Passed(peer)
-					}
-					box.Handled()
-				} else if msg != nil {
-					m = nil
-					box.Unget(msg)
+					continue
 				}
-				m, more = box.Next()
+				inMsg = true
+				if request = peer.Of(m); request != nil {
+					request.Taken(l.number)
+				}
+				onMsg(m)
+				inMsg = false
+				if request != nil {
+					request.Passed(peer)
+				}
+				box.Handled()
 			}
 			return nil
 		}, func(err error) {
 			if inMsg {
 				inMsg = false
 				box.Handled()
-				if request != nil {
-					request.Failed(peer, &BlockError{l.unit.desc, "OnMsg", err})
-				}
+				request.Failed(peer, &BlockError{l.unit.desc, "OnMsg", err})
 				l.fail("OnMsg", err)
+			}
+			if isGoexit(err) { // this goroutine ends
+				go l.consume()
 			}
 		})
 	}
-	over = true
 }
 
 // deliverSoon has the news of the connection delivered: on a goroutine of its own or, where callbacks are serial, on

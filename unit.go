@@ -15,15 +15,16 @@ import (
 // unit is one place in the process: a block's descriptor, its mailbox and its books. It outlives the block's
 // instances, of which a restart makes another one.
 type unit struct {
+	box  mailbox.Box                // with peer, what a message touches
+	peer wait.Peer[BlockDescriptor] // in requests, and in Sends that wait
+	life atomic.Pointer[life]       // the current instance, or the last one
+
 	in       *initiator
 	desc     BlockDescriptor
 	position int  // in the order of initialisation, from 1
 	receives bool // has an OnMsg
 
-	box     mailbox.Box
-	life    atomic.Pointer[life]       // the current instance, or the last one
-	dropped atomic.Uint64              // by a full mailbox, not yet told to observers
-	peer    wait.Peer[BlockDescriptor] // in requests, and in Sends that wait
+	dropped atomic.Uint64 // by a full mailbox, not yet told to observers
 
 	watching sync.Mutex
 	watched  watch.Calls // of the connection, and of OnMsg
@@ -51,9 +52,9 @@ func newUnit(in *initiator, d BlockDescriptor, b *Block, position int) *unit {
 	u := &unit{
 		in: in, desc: d, position: position, receives: b.onMsg != nil, book: book{state: StateCreated, since: time.Now()},
 	}
-	u.box.Init(b.capacity, mailbox.Overflow(b.overflow), func(first mailbox.Msg) { u.life.Load().consume(first) }, u.drop)
+	u.box.Init(b.capacity, mailbox.Overflow(b.overflow), b.onMsg == nil, func() { u.life.Load().consume() }, u.drop)
 	u.peer.Name, u.peer.Order = d, position
-	u.peer.Inside = func() bool { _, busy := u.box.Busy(); return busy && stack.Inside((*life).consume) }
+	u.peer.Inside = func() bool { return stack.Inside((*life).consume) }
 	u.peer.OnCircle = func(circle []BlockDescriptor) { emit(in, WaitCycle{now(), circle}) }
 	u.life.Store(newLife(u, b))
 	if b.bind != nil {

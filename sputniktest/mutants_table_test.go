@@ -74,7 +74,7 @@ var mutants = []mutant{
 	},
 	{
 		"a message that panicked comes again", "life.go",
-		"m, inMsg = nil, true", "inMsg = true",
+		"onMsg(m)\n", "func() {\n\t\t\t\t\tback := true\n\t\t\t\t\tdefer func() {\n\t\t\t\t\t\tif !back {\n\t\t\t\t\t\t\tonMsg(m)\n\t\t\t\t\t\t}\n\t\t\t\t\t}()\n\t\t\t\t\tback = false\n\t\t\t\t\tonMsg(m)\n\t\t\t\t\tback = true\n\t\t\t\t}()\n",
 	},
 	{
 		"messages left behind are not reported", "landing.go",
@@ -90,7 +90,7 @@ var mutants = []mutant{
 	},
 	{
 		"a full mailbox takes one more for good", "internal/mailbox/mailbox.go",
-		"case b.overflow == Reject:\n\t\tb.rejected++\n\t\tb.mu.Unlock()\n\t\treturn false, nil", "case b.overflow == Reject:\n\t\tb.mu.Unlock()\n\t\treturn true, nil",
+		"if full = b.overflow == Wait; !full {\n\t\t\tb.rejected++\n\t\t}\n\t\tb.mu.Unlock()\n\t\treturn false, full", "full = b.overflow == Wait\n\t\tb.mu.Unlock()\n\t\treturn !full, full",
 	},
 	// Connection.
 	{

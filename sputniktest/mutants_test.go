@@ -40,26 +40,38 @@ func TestMutants(t *testing.T) {
 	t.Logf("\n%s", strings.Join(table, "\n"))
 }
 
-// fly returns the lowest seed that notices the mutant, and what it says.
-func (m mutant) fly(t *testing.T) (seed, as string) {
+// The texts that mutants replace change with the library: this is checked always.
+func TestMutantsFindTheirPlace(t *testing.T) {
+	for _, m := range mutants {
+		m.applied(t)
+	}
+}
+
+// applied returns the file that the mutant breaks, and its broken text.
+func (m mutant) applied(t *testing.T) (path, broken string) {
 	root, err := filepath.Abs("..")
 	require.NoError(t, err)
-	path := filepath.Join(root, m.file)
+	path = filepath.Join(root, m.file)
 	source, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.Equal(t, 1, strings.Count(string(source), m.old), "the text that the mutant replaces must stand in %s exactly once; it stands in: %v",
-		m.file, m.where(root))
+	require.Equal(t, 1, strings.Count(string(source), m.old), "%s: the text that the mutant replaces must stand in %s exactly once; it stands in: %v",
+		m.name, m.file, m.where(root))
+	return path, strings.Replace(string(source), m.old, m.replacement, 1)
+}
 
+// fly returns the lowest seed that notices the mutant, and what it says.
+func (m mutant) fly(t *testing.T) (seed, as string) {
+	path, text := m.applied(t)
 	dir := t.TempDir()
 	broken, overlay := filepath.Join(dir, "broken.go"), filepath.Join(dir, "overlay.json")
-	require.NoError(t, os.WriteFile(broken, []byte(strings.Replace(string(source), m.old, m.replacement, 1)), 0o600))
+	require.NoError(t, os.WriteFile(broken, []byte(text), 0o600))
 	replace, err := json.Marshal(map[string]any{"Replace": map[string]string{path: broken}})
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(overlay, replace, 0o600))
 
 	cmd := exec.CommandContext(t.Context(), "go", "test", "-overlay", overlay, "-vet=off", "-timeout=100s", //nolint:gosec // our own arguments
 		"./sputniktest", "-run", "Simulation$", "-seeds", "1000", "-shrink=false")
-	cmd.Dir = root
+	cmd.Dir = ".."
 	out, err := cmd.CombinedOutput()
 	require.NotContains(t, string(out), "[build failed]", "%s", out)
 	require.Error(t, err, "nobody noticed")

@@ -2,18 +2,16 @@
 package fifo
 
 const (
-	first     = 8
-	largest   = 1024
-	maxSpares = 2
+	first   = 8
+	largest = 1024
 )
 
 // Queue is a FIFO in a chain of chunks of growing size. A push costs no more when the queue is long, and a burst leaves
 // no more behind than a few chunks. The zero value is an empty queue. It is not safe for concurrent use.
 type Queue[T any] struct {
 	head, tail *chunk[T]
+	spare      *chunk[T] // emptied, for the next pushes: two at most
 	size       int
-	spare      *chunk[T] // emptied, for the next pushes
-	spares     int
 }
 
 type chunk[T any] struct {
@@ -40,7 +38,6 @@ func (q *Queue[T]) grow() *chunk[T] {
 	n := q.spare
 	if n != nil {
 		q.spare, n.next = n.next, nil
-		q.spares--
 	} else {
 		size := first
 		if q.tail != nil {
@@ -78,8 +75,7 @@ func (q *Queue[T]) shed(h *chunk[T]) {
 		return // kept in place: the next push starts it anew
 	}
 	q.head, h.next = h.next, nil // a stale next would keep a whole burst alive
-	if q.spares < maxSpares {
+	if q.spare == nil || q.spare.next == nil {
 		h.next, q.spare = q.spare, h
-		q.spares++
 	}
 }

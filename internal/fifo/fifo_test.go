@@ -55,7 +55,7 @@ func TestABurstLeavesLittleBehind(t *testing.T) {
 			}
 		}
 	}
-	require.LessOrEqual(t, slots, (maxSpares+1)*largest)
+	require.LessOrEqual(t, slots, (2+1)*largest)
 }
 
 func TestASteadyQueueDoesNotAllocate(t *testing.T) {

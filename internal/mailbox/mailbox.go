@@ -43,41 +43,43 @@ type Stats struct {
 //
 // A bounded mailbox is consumed one by one, so that the bound and DropOldest are exact.
 type Box struct {
-	capacity int
-	overflow Overflow
-	consume  func(first Msg) // body of the consumer goroutine
-	lost     func(m Msg)
-	wake     chan Msg    // 1 slot; nil means: look around
-	off      atomic.Bool // paused or called off: the consumer stops before the next message
-	news     atomic.Bool // something other than messages waits for the consumer
+	// What a Send to a parked consumer touches lies in one cache line.
+	mu       sync.Mutex
+	refuses  bool     // nothing is accepted any more, or ever
+	opened   bool     // Run was started, and there is no pause
+	running  bool     // a consumer goroutine exists
+	parked   bool     // and waits on wake
+	wake     chan Msg // 1 slot, made with the consumer; nil means: look around
+	accepted uint64
+	chain    fifo.Queue[Msg]
 
-	_ cacheLine // what follows is written by senders
-
-	mu        sync.Mutex
-	opened    bool // Run was started, and there is no pause
-	closed    bool // nothing more is accepted
-	calledOff bool // nothing more is handled
-	running   bool // a consumer goroutine exists
-	parked    bool // and waits on wake
-	chain     fifo.Queue[Msg]
+	capacity  int
+	high      int
+	overflow  Overflow
+	closed    bool          // nothing more is accepted
+	calledOff bool          // nothing more is handled
 	waiters   []*Waiter     // senders held by Wait, in order
 	drained   chan struct{} // made by Close; closed when the consumer is gone for good, or was never needed
 	paused    chan struct{} // made by Pause; closed when the consumer is gone
 	final     *Stats
-	accepted  uint64
 	rejected  uint64
-	dropped   uint64 // by DropOldest
-	high      int
+	dropped   uint64      // by DropOldest
+	consume   func()      // body of the consumer goroutine
+	lost      func(m Msg) // gets what DropOldest takes away
+	_         [24]byte
 
-	_ cacheLine // what follows is written by the consumer
-
+	// What the consumer writes lies in another one.
+	signs   atomic.Uint32 // news, off
 	handled atomic.Uint64 // OnMsg came back, one way or another
 	batch   fifo.Queue[Msg]
-	back    Msg // given back by Unget
+	held    Msg // the next one, ahead of all others
 }
 
-// cacheLine keeps apart what different cores write.
-type cacheLine [64]byte
+// Signs that the consumer sees before the next message.
+const (
+	news uint32 = 1 << iota // something other than messages waits for it
+	off                     // paused or called off: it has to end
+)
 
 // Waiter is a sender that Wait holds.
 type Waiter struct {
@@ -95,59 +97,68 @@ func (w *Waiter) decide(accepted bool) {
 // Pending tells that the sender is still held.
 func (w *Waiter) Pending() bool { return !w.decided.Load() }
 
-// Init makes a box usable. A capacity of 0 is unbounded. consume is the body of the consumer goroutine: it handles
-// first, if that isn't nil, and then what Next returns. lost gets each message that DropOldest drops.
-func (b *Box) Init(capacity int, overflow Overflow, consume func(first Msg), lost func(m Msg)) {
-	b.capacity, b.overflow, b.consume, b.lost = capacity, overflow, consume, lost
-	b.wake = make(chan Msg, 1)
+// Init makes a box usable. A capacity of 0 is unbounded; a deaf box takes no messages. consume is the body of the
+// consumer goroutine: it handles what Next returns. lost gets each message that DropOldest drops.
+func (b *Box) Init(capacity int, overflow Overflow, deaf bool, consume func(), lost func(m Msg)) {
+	b.capacity, b.overflow, b.refuses, b.consume, b.lost = capacity, overflow, deaf, consume, lost
 }
 
-// Send hands m over and tells whether it was accepted. Where the overflow policy is Wait, the box is full, and
-// the sender may wait, it returns a Waiter instead, which is to be given to Await.
-func (b *Box) Send(m Msg, mayWait bool) (accepted bool, held *Waiter) {
+// Send hands m over and tells whether it was accepted; nil never is. Where the overflow policy is Wait and the box is
+// full, it isn't, and not counted either: it is to be given to Hold.
+func (b *Box) Send(m Msg) (accepted, full bool) {
 	b.mu.Lock()
 	switch {
-	case b.closed:
+	case b.refuses || m == nil:
 		b.rejected++
 		b.mu.Unlock()
-		return false, nil
-	case b.parked || b.opened && !b.running:
+		return false, false
+	case b.parked:
 		b.accepted++
-		b.high = max(b.high, 1)
-		b.pass(m)
+		b.parked = false
+		b.wake <- m // there is room: one wake-up for each time it parks
 		b.mu.Unlock()
-		return true, nil
+		return true, false
 	case b.capacity > 0 && b.chain.Len() >= b.capacity:
-		return b.sendToFull(m, mayWait) // unlocks
+		return b.sendToFull(m) // unlocks
 	}
 	b.push(m)
 	b.mu.Unlock()
-	return true, nil
+	return true, false
 }
 
 // sendToFull applies the overflow policy. It is called with the lock held, and releases it.
-func (b *Box) sendToFull(m Msg, mayWait bool) (accepted bool, held *Waiter) {
-	switch {
-	case b.overflow == Reject:
-		b.rejected++
+func (b *Box) sendToFull(m Msg) (accepted, full bool) {
+	if b.overflow != DropOldest {
+		if full = b.overflow == Wait; !full {
+			b.rejected++
+		}
 		b.mu.Unlock()
-		return false, nil
-	case b.overflow == DropOldest:
-		oldest := b.chain.Pop()
-		b.dropped++
-		b.push(m)
-		b.mu.Unlock()
-		b.lost(oldest)
-		return true, nil
-	case !mayWait:
-		b.push(m)
-		b.mu.Unlock()
-		return true, nil
+		return false, full
 	}
-	w := &Waiter{msg: m, taken: make(chan bool, 1)}
-	b.waiters = append(b.waiters, w)
+	oldest := b.chain.Pop()
+	b.dropped++
+	b.push(m)
 	b.mu.Unlock()
-	return false, w
+	b.lost(oldest)
+	return true, false
+}
+
+// Hold is for a message that found a box with Wait full. It returns a Waiter, which is to be given to Await, unless
+// there is room by now, or the sender may not wait and puts one more in.
+func (b *Box) Hold(m Msg, mayWait bool) (accepted bool, held *Waiter) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.refuses:
+		b.rejected++
+		return false, nil
+	case mayWait && b.chain.Len() >= b.capacity:
+		w := &Waiter{msg: m, taken: make(chan bool, 1)}
+		b.waiters = append(b.waiters, w)
+		return false, w
+	}
+	b.push(m)
+	return true, nil
 }
 
 // Await waits until the message of a Waiter is accepted, or until the box is closed or one of two channels is; or else
@@ -172,72 +183,91 @@ func Await[T any](b *Box, w *Waiter, quit, gone <-chan struct{}, poke <-chan T) 
 	return <-w.taken, true // decided before the lock was ours
 }
 
-// push appends to the chain. Called with the lock held.
+// push accepts a message. Called with the lock held.
 func (b *Box) push(m Msg) {
 	b.accepted++
+	if b.parked || b.opened && !b.running {
+		b.pass(m)
+		return
+	}
 	b.chain.Push(m)
 	if b.chain.Len() >= b.high { // else the consumer's counter is too dear for each message
 		b.high = max(b.high, b.depth())
 	}
 }
 
-// Refuse counts a message that could not even be tried.
-func (b *Box) Refuse() {
-	b.mu.Lock()
-	b.rejected++
-	b.mu.Unlock()
+// pass starts or wakes the consumer with m, or with nothing, if it isn't at work. Called with the lock held.
+func (b *Box) pass(m Msg) {
+	switch {
+	case b.parked:
+		b.parked = false
+		b.wake <- m
+	case b.opened && !b.running:
+		if b.wake == nil {
+			b.wake = make(chan Msg, 1)
+		}
+		if m != nil {
+			b.held = m // there is none
+		}
+		b.running = true
+		go b.consume()
+	}
 }
 
 // Next returns the consumer's next message. It parks when there is none. A nil message means: look for
-// news, then come again. It returns false when the consumer has to end: called off, or closed and empty.
-func (b *Box) Next() (Msg, bool) {
-	if b.news.Load() {
-		return nil, true
-	}
-	if b.off.Load() {
-		return nil, b.retire()
-	}
-	if b.batch.Len() > 0 {
+// news, then come again. It returns false when the consumer has to end: paused, called off, or closed and empty.
+func (b *Box) Next() (m Msg, more bool) {
+	if b.batch.Len() > 0 && b.signs.Load() == 0 && b.held == nil {
 		return b.batch.Pop(), true
 	}
-	b.mu.Lock()
-	switch {
-	case b.news.Load(): // checked again under the lock that Kick takes
-	case b.off.Load(): // likewise, under that of Pause
-		b.mu.Unlock()
-		return nil, b.retire()
-	case b.chain.Len() > 0 && b.capacity > 0:
-		m := b.chain.Pop()
-		b.admit()
-		b.mu.Unlock()
-		return m, true
-	case b.chain.Len() > 0:
-		b.high = max(b.high, b.chain.Len())
-		b.batch, b.chain = b.chain, b.batch
-		b.mu.Unlock()
-		return b.batch.Pop(), true
-	case b.closed:
-		b.mu.Unlock()
-		return nil, b.retire()
-	default:
+	for {
+		b.mu.Lock()
+		switch signs := b.signs.Load(); { // under the lock that Kick and Pause take
+		case signs&news != 0:
+			b.mu.Unlock()
+			return nil, true
+		case signs&off != 0:
+			return nil, b.retire() // unlocks
+		case b.held != nil:
+			m, b.held = b.held, nil
+			b.mu.Unlock()
+			return m, true
+		case b.batch.Len() > 0:
+			b.mu.Unlock()
+			return b.batch.Pop(), true
+		case b.chain.Len() > 0:
+			m = b.take()
+			b.mu.Unlock()
+			return m, true
+		case b.closed:
+			return nil, b.retire() // unlocks
+		}
 		b.parked = true
 		b.mu.Unlock()
-		return <-b.wake, true
+		if m = <-b.wake; m != nil && b.signs.Load() == 0 {
+			return m, true
+		}
+		b.held = m
 	}
-	b.mu.Unlock()
-	return nil, true
 }
 
-// retire notes that the consumer ends, unless news came meanwhile.
-// It returns whether the consumer has to go on.
-func (b *Box) retire() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.news.Load() {
-		return true
+// take takes the oldest message of the chain, or the whole chain. Called with the lock held.
+func (b *Box) take() (m Msg) {
+	if b.capacity == 0 {
+		b.high = max(b.high, b.chain.Len())
+		b.batch, b.chain = b.chain, b.batch
+		return b.batch.Pop()
 	}
+	m = b.chain.Pop()
+	b.admit()
+	return m
+}
+
+// retire notes that the consumer ends, and tells it to. It is called with the lock held, and releases it.
+func (b *Box) retire() (more bool) {
 	b.running = false
 	b.tellGone()
+	b.mu.Unlock()
 	return false
 }
 
@@ -246,18 +276,9 @@ func (b *Box) tellGone() {
 	if b.paused != nil && !worker.Closed(b.paused) {
 		close(b.paused)
 	}
-	if b.drained != nil && (b.opened || b.calledOff || b.queued() == 0) && !worker.Closed(b.drained) {
+	if b.drained != nil && (b.opened || b.calledOff || b.depth() == 0) && !worker.Closed(b.drained) {
 		close(b.drained)
 	}
-}
-
-// queued counts what waits. Called with the lock held, and without a consumer.
-func (b *Box) queued() int {
-	n := b.chain.Len() + b.batch.Len()
-	if b.back != nil {
-		n++
-	}
-	return n
 }
 
 // admit gives the room just made to the sender that waits longest. Called with the lock held.
@@ -275,26 +296,14 @@ func (b *Box) admit() {
 func (b *Box) Handled() { b.handled.Add(1) }
 
 // TakeNews tells the consumer once after each Kick that there is news.
-func (b *Box) TakeNews() bool { return b.news.Load() && b.news.CompareAndSwap(true, false) }
+func (b *Box) TakeNews() bool { return b.signs.Load()&news != 0 && b.signs.And(^news)&news != 0 }
 
 // Kick makes sure that the consumer learns of news soon, ahead of the messages that wait.
 func (b *Box) Kick() {
-	b.news.Store(true)
+	b.signs.Or(news)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.pass(nil)
-}
-
-// pass starts or wakes the consumer with m, if it isn't at work. Called with the lock held.
-func (b *Box) pass(m Msg) {
-	switch {
-	case b.parked:
-		b.parked = false
-		b.wake <- m // there is room: one wake-up for each time it parks
-	case b.opened && !b.running:
-		b.running = true
-		go b.consume(m)
-	}
 }
 
 // Open lets the consumer work, at the beginning and after a pause, whose end has been awaited.
@@ -302,13 +311,12 @@ func (b *Box) Open() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.opened, b.paused = true, nil
-	b.off.Store(b.calledOff)
-	m := b.back
-	b.back = nil
-	if b.running || m == nil && b.queued() == 0 && !b.news.Load() {
-		return
+	if !b.calledOff {
+		b.signs.And(^off)
 	}
-	b.pass(m) // under the same lock: a new message must not come before those that wait
+	if b.depth() > 0 || b.signs.Load()&news != 0 {
+		b.pass(nil) // under the same lock: a new message must not come before those that wait
+	}
 }
 
 // Pause makes the consumer stop before the next message. What is queued stays, and more is accepted. The returned
@@ -318,7 +326,7 @@ func (b *Box) Pause() <-chan struct{} {
 	defer b.mu.Unlock()
 	if b.paused == nil {
 		b.opened, b.paused = false, make(chan struct{})
-		b.off.Store(true)
+		b.signs.Or(off)
 	}
 	b.stir()
 	return b.paused
@@ -342,7 +350,7 @@ func (b *Box) Close() <-chan struct{} {
 	if b.closed {
 		return b.drained
 	}
-	b.closed = true
+	b.closed, b.refuses = true, true
 	b.drained = make(chan struct{})
 	for _, w := range b.waiters {
 		b.rejected++
@@ -362,18 +370,8 @@ func (b *Box) CallOff() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.calledOff = true
-	b.off.Store(true)
+	b.signs.Or(off)
 	b.stir()
-}
-
-// Off tells the consumer that it must not handle what it has: see Unget.
-func (b *Box) Off() bool { return b.off.Load() }
-
-// Unget takes back a message that the consumer must not handle; it comes first after the pause.
-func (b *Box) Unget(m Msg) {
-	b.mu.Lock()
-	b.back = m
-	b.mu.Unlock()
 }
 
 // Closed tells that nothing more is accepted.
@@ -393,7 +391,7 @@ func (b *Box) Settle() Stats {
 		s.Dead = s.Accepted - s.Handled
 		s.Depth = 0
 		b.final = &s
-		b.chain, b.back = fifo.Queue[Msg]{}, nil // the dead are not kept
+		b.chain = fifo.Queue[Msg]{} // the dead are not kept
 	}
 	return *b.final
 }
@@ -419,7 +417,9 @@ func (b *Box) stats() Stats {
 		return s
 	}
 	depth := b.depth()
-	b.high = max(b.high, depth)
+	if b.high = max(b.high, depth); b.high == 0 && b.accepted > 0 {
+		b.high = 1 // messages that a parked consumer got are not looked at one by one
+	}
 	return Stats{
 		Depth:     depth,
 		HighWater: b.high,
@@ -434,9 +434,9 @@ func (b *Box) stats() Stats {
 // depth is the number of messages accepted and not yet handled. Called with the lock held.
 func (b *Box) depth() int { return int(b.accepted - b.dropped - b.handled.Load()) }
 
-// Busy tells whether the consumer is at work, and how many messages it has handled before.
+// Busy tells whether the consumer has a message, and how many it has handled before.
 func (b *Box) Busy() (handled uint64, busy bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.handled.Load(), b.running && !b.parked
+	return b.handled.Load(), b.running && b.depth() > 0
 }

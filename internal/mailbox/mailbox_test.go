@@ -1,7 +1,6 @@
 package mailbox
 
 import (
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -9,17 +8,36 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+	"pgregory.net/rapid"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // send waits for room until quit is closed.
 func send(b *Box, m Msg, quit <-chan struct{}) bool {
-	accepted, held := b.Send(m, true)
+	accepted, full := b.Send(m)
+	if !full {
+		return accepted
+	}
+	accepted, held := b.Hold(m, true)
 	if held != nil {
 		accepted, _ = Await[int](b, held, quit, nil, nil)
 	}
 	return accepted
+}
+
+// serve is the body of a consumer goroutine.
+func serve(b *Box, handle func(m Msg)) func() {
+	return func() {
+		for m, more := b.Next(); more; m, more = b.Next() {
+			if m == nil {
+				b.TakeNews()
+				continue
+			}
+			handle(m)
+			b.Handled()
+		}
+	}
 }
 
 // model is what a box should be: a plain slice, and a consumer that takes one message each time it is let.
@@ -69,99 +87,90 @@ func (m *model) send(n int) {
 
 // Whatever is sent, handled and closed, in whatever order, a box does what the slice does.
 func TestABoxIsASlice(t *testing.T) {
-	for seed := range uint64(500) {
-		synctest.Test(t, func(t *testing.T) {
-			r := rand.New(rand.NewPCG(seed, 1))
-			m := model{capacity: r.IntN(4), overflow: Overflow(1 + r.IntN(3))}
-			var b Box
-			var handled []int
-			gate := make(chan struct{})
-			b.Init(m.capacity, m.overflow, func(msg Msg) {
-				for more := true; more; msg, more = b.Next() {
-					b.TakeNews()
-					switch {
-					case msg == nil:
-						continue
-					case b.Off():
-						b.Unget(msg)
-						continue
-					}
-					handled = append(handled, msg["n"].(int))
-					<-gate
-					b.Handled()
-				}
-			}, func(Msg) {})
-			var paused <-chan struct{}
-			early := r.IntN(3) // so many are sent before the box is open
-			opened := false
-			for n := range 60 {
-				if n == early {
-					b.Open()
-					opened = true
-					synctest.Wait()
-					m.take()
-				}
-				switch op := r.IntN(13); {
-				case op < 6:
-					go send(&b, Msg{"n": n}, nil)
-					synctest.Wait()
-					if opened {
-						m.send(n)
-					} else { // nobody takes, so only the queue changes
-						m.inside = true
-						m.send(n)
-						m.inside = false
-					}
-				case op < 9 && m.inside:
-					gate <- struct{}{}
-					synctest.Wait()
-					m.inside = false
-					m.take()
-				case op == 9:
-					b.Kick()
-					synctest.Wait()
-				case op == 10 && opened && !m.paused:
-					m.paused, paused = true, b.Pause()
-					synctest.Wait()
-				case op > 10 && m.paused && !m.inside:
-					<-paused
-					b.Open()
-					synctest.Wait()
-					m.paused = false
-					m.take()
-				}
-				s := b.Stats()
-				require.Equal(t, m.handled, handled, "seed %d", seed)
-				require.Equal(t, []uint64{m.accepted, m.rejected, m.dropped}, []uint64{s.Accepted, s.Rejected, s.Dead}, "seed %d", seed)
-				depth := len(m.queue)
-				if m.inside {
-					depth++
-				}
-				require.Equal(t, depth, s.Depth, "seed %d", seed)
-			}
-			if m.paused && m.inside {
-				gate <- struct{}{}
+	rapid.Check(t, func(r *rapid.T) { // each of its runs in a bubble of its own
+		ops := rapid.SliceOfN(rapid.IntRange(0, 12), 60, 60).Draw(r, "what happens")
+		m := model{capacity: rapid.IntRange(0, 3).Draw(r, "capacity"), overflow: Overflow(rapid.IntRange(1, 3).Draw(r, "overflow"))}
+		early := rapid.IntRange(0, 3).Draw(r, "before it is open")
+		synctest.Test(t, func(t *testing.T) { boxIsSlice(t, m, ops, early) })
+	})
+}
+
+func boxIsSlice(t *testing.T, m model, ops []int, early int) {
+	var b Box
+	var handled []int
+	gate := make(chan struct{})
+	b.Init(m.capacity, m.overflow, false, serve(&b, func(msg Msg) {
+		handled = append(handled, msg["n"].(int))
+		<-gate
+	}), func(Msg) {})
+	var paused <-chan struct{}
+	opened := false
+	for n, op := range ops {
+		if n == early {
+			b.Open()
+			opened = true
+			synctest.Wait()
+			m.take()
+		}
+		switch {
+		case op < 6:
+			go send(&b, Msg{"n": n}, nil)
+			synctest.Wait()
+			if opened {
+				m.send(n)
+			} else { // nobody takes, so only the queue changes
+				m.inside = true
+				m.send(n)
 				m.inside = false
 			}
-			if m.paused {
-				<-paused
-			}
-			if !opened || m.paused {
-				b.Open()
-				synctest.Wait() // those that wait for room may get it
-				m.paused = false
-				m.take()
-			}
-			drained := b.Close()
-			close(gate)
-			<-drained
-			s := b.Settle()
-			require.Equal(t, append(m.handled, m.queue...), handled, "seed %d", seed)
-			require.Equal(t, m.rejected+uint64(len(m.waiting)), s.Rejected)
-			require.Equal(t, s.Accepted, s.Handled+s.Dead)
+		case op < 9 && m.inside:
+			gate <- struct{}{}
 			synctest.Wait()
-		})
+			m.inside = false
+			m.take()
+		case op == 9:
+			b.Kick()
+			synctest.Wait()
+		case op == 10 && opened && !m.paused:
+			m.paused, paused = true, b.Pause()
+			synctest.Wait()
+		case op > 10 && m.paused && !m.inside:
+			<-paused
+			b.Open()
+			synctest.Wait()
+			m.paused = false
+			m.take()
+		}
+		s := b.Stats()
+		require.Equal(t, m.handled, handled)
+		require.Equal(t, []uint64{m.accepted, m.rejected, m.dropped}, []uint64{s.Accepted, s.Rejected, s.Dead})
+		depth := len(m.queue)
+		if m.inside {
+			depth++
+		}
+		require.Equal(t, depth, s.Depth)
 	}
+	if m.paused && m.inside {
+		gate <- struct{}{}
+		m.inside = false
+	}
+	if m.paused {
+		<-paused
+	}
+	if !opened || m.paused {
+		b.Open()
+		synctest.Wait() // those that wait for room may get it
+		m.paused = false
+		m.take()
+	}
+	drained := b.Close()
+	close(gate)
+	<-drained
+	s := b.Settle()
+	require.Equal(t, append(m.handled, m.queue...), handled)
+	require.Equal(t, m.rejected+uint64(len(m.waiting)), s.Rejected)
+	require.Equal(t, s.Accepted, s.Handled+s.Dead)
+	synctest.Wait()
 }
 
 // Hundreds of senders against close: what was accepted is handled, once, in the order of its sender.
@@ -174,21 +183,14 @@ func TestSendersAgainstClose(t *testing.T) {
 			var b Box
 			next := make([]int, 300)
 			var handled, accepted, rejected, dropped atomic.Uint64
-			b.Init(c.capacity, c.overflow, func(msg Msg) {
-				for more := true; more; msg, more = b.Next() {
-					b.TakeNews()
-					if msg == nil {
-						continue
-					}
-					sender, n := msg["sender"].(int), msg["n"].(int)
-					if n < next[sender] {
-						t.Errorf("sender %d: %d after %d", sender, n, next[sender])
-					}
-					next[sender] = n + 1
-					handled.Add(1)
-					b.Handled()
+			b.Init(c.capacity, c.overflow, false, serve(&b, func(msg Msg) {
+				sender, n := msg["sender"].(int), msg["n"].(int)
+				if n < next[sender] {
+					t.Errorf("sender %d: %d after %d", sender, n, next[sender])
 				}
-			}, func(Msg) { dropped.Add(1) })
+				next[sender] = n + 1
+				handled.Add(1)
+			}), func(Msg) { dropped.Add(1) })
 			b.Open()
 			var senders sync.WaitGroup
 			quit := make(chan struct{})
@@ -224,13 +226,10 @@ func TestCallOffStopsBeforeTheNextMessage(t *testing.T) {
 		var b Box
 		gate := make(chan struct{})
 		handled := 0
-		b.Init(0, 0, func(Msg) {
-			for more := true; more; _, more = b.Next() {
-				handled++
-				<-gate
-				b.Handled()
-			}
-		}, nil)
+		b.Init(0, 0, false, serve(&b, func(Msg) {
+			handled++
+			<-gate
+		}), nil)
 		b.Open()
 		for range 5 {
 			require.True(t, send(&b, Msg{}, nil))
@@ -251,18 +250,7 @@ func TestAPauseLosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b Box
 		var handled []int
-		b.Init(0, 0, func(msg Msg) {
-			for more := true; more; msg, more = b.Next() {
-				switch {
-				case msg == nil:
-				case b.Off():
-					b.Unget(msg)
-				default:
-					handled = append(handled, msg["n"].(int))
-					b.Handled()
-				}
-			}
-		}, nil)
+		b.Init(0, 0, false, serve(&b, func(msg Msg) { handled = append(handled, msg["n"].(int)) }), nil)
 		b.Open()
 		for n := range 500 {
 			require.True(t, send(&b, Msg{"n": 2 * n}, nil))
@@ -282,20 +270,14 @@ func TestAPauseLosesNothing(t *testing.T) {
 func TestAPauseMeetsAConsumerAboutToPark(t *testing.T) {
 	synctest.Test(t, func(*testing.T) {
 		var b Box
-		b.Init(0, 0, func(msg Msg) {
-			for more := true; more; msg, more = b.Next() {
-				if msg != nil {
-					b.Handled()
-				}
-			}
-		}, nil)
+		b.Init(0, 0, false, serve(&b, func(Msg) {}), nil)
 		b.Open()
 		for n := range 3_000 {
 			send(&b, Msg{}, nil)
 			for b.handled.Load() == uint64(n) { // then it is in Next
 			}
 			for range n % 50 { // at every moment of it
-				_ = b.Off()
+				_ = b.signs.Load()
 			}
 			<-b.Pause() // else the bubble finds that all are stuck
 			b.Open()
@@ -318,13 +300,9 @@ func TestAHeldSenderIsPendingUntilItIsDecided(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var b Box
-			b.Init(1, Wait, func(Msg) {
-				for _, ok := b.Next(); ok; _, ok = b.Next() {
-					b.Handled()
-				}
-			}, func(Msg) {})
-			b.Send(Msg{}, true)
-			_, held := b.Send(Msg{}, true)
+			b.Init(1, Wait, false, serve(&b, func(Msg) {}), func(Msg) {})
+			b.Send(Msg{})
+			_, held := b.Hold(Msg{}, true)
 			require.True(t, held.Pending())
 			k.decide(&b)
 			synctest.Wait()

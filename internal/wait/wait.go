@@ -23,13 +23,13 @@ const Key = "__request"
 
 // Peer is one who asks and is asked. Its fields are set before use.
 type Peer[N any] struct {
+	asked list[N] // that wait for this one
+	waits list[N] // that this one waits for
+
 	Name     N
 	Order    int              // tells which one of a circle is named first
 	Inside   func() bool      // tells whether the current goroutine is the one that serves this peer's messages
 	OnCircle func(circle []N) // gets the names of each circle once, from the goroutine that closes it
-
-	asked list[N] // that wait for this one
-	waits list[N] // that this one waits for
 }
 
 // Wait is one goroutine's wait. A request ends once: by an answer, a failure, or because the asker leaves.
@@ -79,11 +79,14 @@ func Request[N any](ctx context.Context, from, to *Peer[N]) *Wait[N] {
 // Of returns the request that a message makes, if this peer is asked anything at all: so others need not look into
 // theirs.
 func (p *Peer[N]) Of(msg mailbox.Msg) *Wait[N] {
-	if p.asked.n.Load() == 0 {
+	if !p.IsAsked() {
 		return nil
 	}
 	return In[N](msg)
 }
+
+// IsAsked tells whether this peer is asked anything.
+func (p *Peer[N]) IsAsked() bool { return p.asked.n.Load() > 0 }
 
 // In returns the request that a message makes, nil where it makes none.
 func In[N any](msg mailbox.Msg) *Wait[N] {
@@ -126,9 +129,10 @@ func (w *Wait[N]) Passed(p *Peer[N]) {
 	}
 }
 
-// Failed notes that p has failed with the message, which ends the request; unless it was sent on to another.
+// Failed notes that p has failed with the message, which ends the request; unless it was sent on to another. A nil Wait
+// is no request.
 func (w *Wait[N]) Failed(p *Peer[N], err error) {
-	if w.has() == p {
+	if w != nil && w.has() == p {
 		w.Fail(err)
 	}
 }

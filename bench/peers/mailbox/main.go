@@ -21,12 +21,10 @@ func (p *peer) Start(s workload.Spec[mailbox.Msg]) ([]workload.Out[mailbox.Msg],
 			on = s.On(i, p)
 		}
 		box := new(mailbox.Box)
-		box.Init(0, 0, func(m mailbox.Msg) {
-			for more := true; more; m, more = box.Next() {
-				if m != nil {
-					on(m)
-					box.Handled()
-				}
+		box.Init(0, 0, false, func() {
+			for m, more := box.Next(); more; m, more = box.Next() {
+				on(m)
+				box.Handled()
 			}
 		}, nil)
 		box.Open()
@@ -46,11 +44,11 @@ func (p *peer) Stop() error {
 	return nil
 }
 
-func (p *peer) Send(to int, m mailbox.Msg) { p.boxes[to].Send(m, false) }
+func (p *peer) Send(to int, m mailbox.Msg) { p.boxes[to].Send(m) }
 
 func (p *peer) Flood(to int, m mailbox.Msg, n int) {
 	box := p.boxes[to]
 	for range n {
-		box.Send(m, false)
+		box.Send(m)
 	}
 }

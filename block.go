@@ -97,7 +97,7 @@ type Block struct {
 	restart       *RestartPolicy // nil: never; see policy
 	finishTimeout time.Duration  // 0: a share of the process's
 	watchdog      time.Duration  // 0: the process's
-	faults        []error        // misuse of options, reported by Prepare
+	faults        *[]error       // misuse of options, reported by Prepare; nil: none
 
 	// bind hands the flight to the library's own blocks, before any Init.
 	bind func(u *unit)
@@ -238,12 +238,13 @@ func (b *Block) adopt(impl any) {
 }
 
 func (b *Block) fault(format string, args ...any) {
-	b.faults = append(b.faults, fmt.Errorf(format, args...))
+	b.faults = cmp.Or(b.faults, new([]error))
+	*b.faults = append(*b.faults, fmt.Errorf(format, args...))
 }
 
 // check returns what is missing or contradictory. app tells that it is to be a block of the application's.
 func (b *Block) check(connected, app bool) []error {
-	faults := slices.Clone(b.faults)
+	faults := slices.Clone(*cmp.Or(b.faults, new([]error)))
 	miss := func(bad bool, text string) {
 		if bad {
 			faults = append(faults, errors.New(text))

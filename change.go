@@ -88,7 +88,7 @@ func (in *initiator) add(halt context.Context, d BlockDescriptor) error {
 	all := in.blocks()
 	position := all[len(all)-1].position + 1
 	other := 0
-	if u, taken := in.find(d.Responsibility); taken {
+	if u, taken := in.byResp.Find(d.Responsibility); taken {
 		other = u.position
 	}
 	faults := in.cfg.vet(d, position, other)
@@ -106,7 +106,7 @@ func (in *initiator) add(halt context.Context, d BlockDescriptor) error {
 	in.mu.Lock()
 	in.units = append(in.units, u)
 	in.mu.Unlock()
-	in.byResp.Store(d.Responsibility, u)
+	in.byResp.Add(d.Responsibility, u)
 	u.life.Load().start(make(chan struct{}))
 	u.life.Load().open()
 	worker.Nudge(in.added)
@@ -114,7 +114,7 @@ func (in *initiator) add(halt context.Context, d BlockDescriptor) error {
 }
 
 func (in *initiator) remove(from *unit, resp string) error {
-	u, ok := in.find(resp)
+	u, ok := in.byResp.Find(resp)
 	switch {
 	case resp == InitiatorResponsibility, ok && u.position <= in.cfg.own:
 		return fmt.Errorf("block %q: %w", resp, ErrReserved)
@@ -133,7 +133,7 @@ func (in *initiator) remove(from *unit, resp string) error {
 // forget makes an end of a block: only one that has left goroutines behind is kept, for the final error (G10).
 func (in *initiator) forget(u *unit) {
 	in.setDown(u.desc, nil)
-	in.byResp.CompareAndDelete(u.desc.Responsibility, u)
+	in.byResp.Remove(u.desc.Responsibility, u)
 	hangs := u.state() == StateAbandoned
 	in.mu.Lock()
 	defer in.mu.Unlock()

@@ -30,7 +30,7 @@ func (c *communicator) Communicator(resp string) (BlockCommunicator, bool) {
 	if resp == InitiatorResponsibility {
 		return &control{communicator{c.from, c.from}}, true
 	}
-	to, ok := c.from.in.find(resp)
+	to, ok := c.from.in.byResp.Find(resp)
 	if !ok {
 		return nil, false
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sputnik-go/sputnik/internal/allowance"
+	"github.com/sputnik-go/sputnik/internal/directory"
 	"github.com/sputnik-go/sputnik/internal/stack"
 	"github.com/sputnik-go/sputnik/internal/worker"
 )
@@ -28,8 +29,8 @@ type initiator struct {
 	cfg       config
 	id        string          // tells the goroutines of this flight from those of another
 	base      context.Context // the host's values, not its end
-	byResp    sync.Map        // of *unit
-	connector *connector      // nil without
+	byResp    *directory.Directory[unit]
+	connector *connector // nil without
 	events    eventBus
 	worker    worker.Worker // the goroutine of initialisation
 
@@ -83,10 +84,11 @@ func newInitiator(cfg *config) (*initiator, error) {
 		in.worker.GiveUp()
 		return nil, &SetupError{Faults: faults}
 	}
+	in.byResp = directory.New[unit](len(all))
 	for i, d := range all {
 		u := newUnit(in, d, blocks[i], i+1)
 		in.units = append(in.units, u)
-		in.byResp.Store(d.Responsibility, u)
+		in.byResp.Fix(d.Responsibility, u)
 	}
 	return in, nil
 }
@@ -143,12 +145,6 @@ func (in *initiator) blocks() []*unit {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return in.units
-}
-
-func (in *initiator) find(resp string) (*unit, bool) {
-	found, _ := in.byResp.Load(resp)
-	u, ok := found.(*unit)
-	return u, ok
 }
 
 // prepare initialises and attaches all blocks, or rolls back (G1, G2).

@@ -20,7 +20,7 @@ type life struct {
 	link            *link.Link // nil where the block has no connection callbacks
 	lazy.RunContext            // carries the labels; ends with the block's finish; its Flush also frees the block's goroutines from waiting
 	ran             lazy.Latch // closed when Run has returned
-	number          int        // of the block's instances, from 1
+	number          int32      // of the block's instances, from 1
 	initialised     bool       // Init has succeeded
 	replaced        bool       // by a restart, or going to be; guarded by the unit's lock
 	down            bool       // has ended, and there is no other; set by the restart, and read when that is through
@@ -168,7 +168,7 @@ func (l *life) consume() {
 				}
 				inMsg = true
 				if request = peer.Of(m); request != nil {
-					request.Taken(l.number)
+					request.Taken(int(l.number))
 				}
 				onMsg(m)
 				inMsg = false

@@ -113,7 +113,7 @@ func ends(bc BlockCommunicator) (from, to *unit, err error) {
 	if h, ok := bc.(*communicator); ok {
 		from, to = h.from, h.to
 	} else if from = origin(bc); from != nil { // a decorated one
-		to, _ = from.in.find(resp)
+		to, _ = from.in.byResp.Find(resp)
 	}
 	switch {
 	case from != nil && resp == InitiatorResponsibility, to != nil && !to.receives:

@@ -204,7 +204,7 @@ func (u *unit) takeDown(l *life, w *worker.Worker, cause error, idle <-chan stru
 	began, limit := time.Now(), u.in.cfg.finishTimeout
 	share := min(cmp.Or(l.block.finishTimeout, limit/2), limit)
 	stuck := l.end(w, cause, idle, began, share, &worker.Waiter{Cut: u.restarts.lost.Done()}, l.timeUp)
-	u.peer.Fail(l.number, ErrBlockEnded)
+	u.peer.Fail(int(l.number), ErrBlockEnded)
 	if len(stuck) > 0 {
 		u.fault(u.abandon(stuck, time.Since(began)))
 	}

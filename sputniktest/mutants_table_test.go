@@ -132,7 +132,7 @@ var mutants = []mutant{
 	},
 	{
 		"a request is not failed when the instance that has it ends", "restart.go",
-		"u.peer.Fail(l.number, ErrBlockEnded)", "_ = ErrBlockEnded",
+		"u.peer.Fail(int(l.number), ErrBlockEnded)", "_ = ErrBlockEnded",
 	},
 	{
 		"a request can be answered twice", "internal/wait/wait.go",

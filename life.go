@@ -15,15 +15,17 @@ import (
 
 // life is one instance of a block in flight, from its creation to its end.
 type life struct {
-	unit            *unit
-	block           *Block
-	link            *link.Link // nil where the block has no connection callbacks
-	lazy.RunContext            // carries the labels; ends with the block's finish; its Flush also frees the block's goroutines from waiting
-	ran             lazy.Latch // closed when Run has returned
-	number          int32      // of the block's instances, from 1
-	initialised     bool       // Init has succeeded
-	replaced        bool       // by a restart, or going to be; guarded by the unit's lock
-	down            bool       // has ended, and there is no other; set by the restart, and read when that is through
+	unit  *unit
+	block *Block
+	link  *link.Link // nil where the block has no connection callbacks
+	// The context of Run carries the labels and ends with the block's finish. The end of its Flush also frees the
+	// block's goroutines from waiting.
+	lazy.RunContext
+	ran         lazy.Latch // closed when Run has returned
+	number      int32      // of the block's instances, from 1
+	initialised bool       // Init has succeeded
+	replaced    bool       // by a restart, or going to be; guarded by the unit's lock
+	down        bool       // has ended, and there is no other; set by the restart, and read when that is through
 }
 
 func newLife(u *unit, b *Block) *life {

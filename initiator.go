@@ -131,8 +131,9 @@ func (in *initiator) create(w *worker.Worker, p worker.Patience, first int, all 
 		}
 		return true
 	}
-	for at, ran := 0, time.Duration(0); at < len(all); at++ {
-		if at, ran = worker.Each(w, at, len(all), p, step, came); at < len(all) {
+	for at := 0; at < len(all); at++ {
+		hung, ran := worker.Each(w, at, len(all), p, step, came)
+		if at = hung; at < len(all) {
 			w.GiveUp()
 			fault(at, fmt.Errorf("factory: %w (%v)", ErrTimeout, ran.Round(time.Millisecond)))
 		}

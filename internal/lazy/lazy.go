@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -55,19 +56,20 @@ type Context struct {
 	mu     sync.Mutex
 	ctx    context.Context         // the parent, until it is made
 	cancel context.CancelCauseFunc // nil until then
-	cause  error                   // of its end
+	cause  atomic.Pointer[error]   // of its end; changed under the lock
 }
 
 // End ends it. The first cause stays.
 func (c *Context) End(cause error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.cause != nil {
+	if c.cause.Load() != nil {
 		return
 	}
-	c.cause = cmp.Or(cause, context.Canceled)
+	cause = cmp.Or(cause, context.Canceled)
+	c.cause.Store(&cause)
 	if c.cancel != nil {
-		c.cancel(c.cause)
+		c.cancel(cause)
 	}
 }
 
@@ -76,8 +78,8 @@ func (c *Context) made() context.Context {
 	defer c.mu.Unlock()
 	if c.cancel == nil {
 		c.ctx, c.cancel = context.WithCancelCause(c.ctx)
-		if c.cause != nil {
-			c.cancel(c.cause)
+		if cause := c.cause.Load(); cause != nil {
+			c.cancel(*cause)
 		}
 	}
 	return c.ctx
@@ -91,18 +93,18 @@ func (c *Context) Done() <-chan struct{} { return c.made().Done() }
 
 // Err is [context.Canceled] after the end.
 func (c *Context) Err() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.cause != nil {
-		return context.Canceled
+	if c.cause.Load() == nil { // without the lock: each request asks
+		return nil
 	}
-	return nil
+	c.mu.Lock() // when End is through, so that whoever sees the end sees all of it
+	defer c.mu.Unlock()
+	return context.Canceled
 }
 
 // Value returns the parent's, and leads [context.Cause] and children to what was made.
 func (c *Context) Value(key any) any {
 	c.mu.Lock()
-	ctx, ended := c.ctx, c.cause != nil
+	ctx, ended := c.ctx, c.cause.Load() != nil
 	c.mu.Unlock()
 	if v := ctx.Value(key); v != nil || !ended {
 		return v

@@ -47,7 +47,6 @@ type admin struct {
 	self    sputnik.BlockCommunicator
 	life    context.Context // Run's
 	begun   time.Time       // Init
-	started atomic.Bool
 
 	listener net.Listener
 	server   *http.Server
@@ -103,15 +102,15 @@ func (a *admin) Attach(self sputnik.BlockCommunicator) {
 	a.self = self
 	a.deaf = observe(self, a.note)
 	for _, resp := range a.conf.Counters {
+		if _, ok := self.Communicator(resp); !ok {
+			a.log.Warn(fmt.Sprintf("counters: there is no block %q", resp))
+		}
 		a.asked = append(a.asked, newSource(self, resp))
 	}
 }
 
 // note takes an event. It is called by one goroutine at a time.
 func (a *admin) note(e sputnik.Event) {
-	if _, ok := e.(sputnik.ProcessRunning); ok {
-		a.started.Store(true)
-	}
 	entry := entryOf(e)
 	a.metrics.events.WithLabelValues(entry.Level).Inc()
 	a.link.note(e, entry)

@@ -64,7 +64,7 @@ type admin struct {
 }
 
 func newAdmin(log *slog.Logger, opts Options) *admin {
-	return &admin{log: log.With("block", Name), opts: opts}
+	return &admin{log: log.With("block", Name), opts: opts, deaf: func() {}}
 }
 
 // Init opens the socket, so that a port that is taken ends the process before anything runs. Nothing is served before Run.
@@ -100,7 +100,7 @@ func (a *admin) Init(cf sputnik.ConfFactory) error {
 // Attach begins to listen to events, before any Run.
 func (a *admin) Attach(self sputnik.BlockCommunicator) {
 	a.self = self
-	a.deaf = observe(self, a.note)
+	a.deaf, _ = sputnik.Observe(self, a.note) // none by a mock
 	for _, resp := range a.conf.Counters {
 		if _, ok := self.Communicator(resp); !ok {
 			a.log.Warn(fmt.Sprintf("counters: there is no block %q", resp))
@@ -166,9 +166,7 @@ func (a *admin) Finish(init bool) {
 	if !init {
 		return
 	}
-	if a.deaf != nil { // another block's Attach may have failed before
-		a.deaf()
-	}
+	a.deaf()
 	if err := a.listener.Close(); err != nil {
 		a.log.Warn("closing the socket", "error", err)
 	}

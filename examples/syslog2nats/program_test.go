@@ -43,6 +43,7 @@ func TestConfigurationFaults(t *testing.T) {
 		"order": {"blocks.yaml", "blocks: [{name: syslog}, {name: nats.producer}]", "", []string{
 			`block "syslog"`, `key "to"`, `"nats.producer" has to be listed before "syslog"`,
 		}},
+		"key that moved": {"", "", "S2N_NATS_STORE=x", []string{"S2N_NATS_STORE", `key "store"`, "is a key of nats.embedded"}},
 		"unknown file":   {"sylog.yaml", "max_line: 1", "", []string{"sylog.yaml", "nothing that runs"}},
 		"capital format": {"syslog.YAML", "max_line: 1", "", []string{"syslog.YAML", "nothing that runs"}},
 		"no block":       {"blocks.yaml", "blocks: []", "", []string{"blocks"}},
@@ -73,7 +74,8 @@ func TestConfigurationFaults(t *testing.T) {
 
 func TestConfFolderGoesBeforeBuiltInAndEnvironmentBeforeBoth(t *testing.T) {
 	folder := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(folder, "nats.yaml"), []byte("store: by-folder\nlisten: 127.0.0.1:0\nstream: FOLDER"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "nats.embedded.yaml"), []byte("store: by-folder\nlisten: 127.0.0.1:0"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "nats.yaml"), []byte("stream: FOLDER"), 0o600))
 	p := execute(t, environ("S2N_NATS_STREAM=ENVIRONMENT"), "-conf", folder)
 	p.stderr.await(t, 0, `msg=started .*by-folder`)
 	p.stderr.await(t, 0, `stream=ENVIRONMENT`)
@@ -130,12 +132,12 @@ func TestPortTaken(t *testing.T) {
 func TestStoreCannotBeUsed(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
-	p := execute(t, environ("S2N_NATS_STORE="+file))
+	p := execute(t, environ("S2N_NATS_EMBEDDED_STORE="+file))
 	assert.Equal(t, cli.ExitFailure, p.exit(t))
 	assert.Contains(t, p.stderr.String(), file)
 	assert.NotContains(t, p.stderr.String(), "listening")
 
-	store := "S2N_NATS_STORE=" + t.TempDir()
+	store := "S2N_NATS_EMBEDDED_STORE=" + t.TempDir()
 	first := execute(t, environ(store))
 	first.stderr.await(t, 0, "msg=ready")
 	second := execute(t, environ(store))

@@ -82,7 +82,7 @@ func TestBrokerStalled(t *testing.T) {
 	p.kill(syscall.SIGTERM)
 	require.Zero(t, p.exit(t))
 	tcp, stored := p.total(t, "received in all", "tcp_lines"), p.total(t, "received in all", "udp_lines")
-	dropped := p.total(t, "received in all", "udp_dropped")
+	dropped := p.total(t, "received in all", "dropped_queue")
 	t.Logf("UDP: %d sent = %d stored + %d dropped and reported + %d dropped by the kernel", datagrams, stored, dropped, lost)
 	assert.Equal(t, datagrams, stored+dropped+lost)
 	assert.Positive(t, dropped)

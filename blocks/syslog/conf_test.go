@@ -93,6 +93,14 @@ func TestConfOfFilesAndVariables(t *testing.T) {
 	assert.Equal(t, fs.FileMode(0o600), mode)
 }
 
+func confKeys() (keys []string) {
+	typ := reflect.TypeFor[Conf]()
+	for i := range typ.NumField() {
+		keys = append(keys, typ.Field(i).Tag.Get("koanf"))
+	}
+	return keys
+}
+
 func TestConfDocumentsEachKey(t *testing.T) {
 	typ := reflect.TypeFor[Conf]()
 	for i := range typ.NumField() {

@@ -66,7 +66,7 @@ func TestSystemdSockets(t *testing.T) {
 	for _, s := range []interface{ File() (*os.File, error) }{tcp, udp, unix, unixgram, relp} {
 		file, err := s.File()
 		require.NoError(t, err)
-		defer file.Close()
+		t.Cleanup(func() { file.Close() })
 		cmd.ExtraFiles = append(cmd.ExtraFiles, file)
 	}
 	for _, s := range []io.Closer{tcp, udp, unix, unixgram, relp} {

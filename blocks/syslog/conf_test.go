@@ -94,17 +94,14 @@ func TestConfOfFilesAndVariables(t *testing.T) {
 }
 
 func confKeys() (keys []string) {
-	typ := reflect.TypeFor[Conf]()
-	for i := range typ.NumField() {
-		keys = append(keys, typ.Field(i).Tag.Get("koanf"))
+	for f := range reflect.TypeFor[Conf]().Fields() {
+		keys = append(keys, f.Tag.Get("koanf"))
 	}
 	return keys
 }
 
 func TestConfDocumentsEachKey(t *testing.T) {
-	typ := reflect.TypeFor[Conf]()
-	for i := range typ.NumField() {
-		f := typ.Field(i)
+	for f := range reflect.TypeFor[Conf]().Fields() {
 		assert.NotEmpty(t, f.Tag.Get("koanf"), f.Name)
 		assert.NotEmpty(t, f.Tag.Get("doc"), f.Name)
 	}

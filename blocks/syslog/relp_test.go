@@ -126,16 +126,17 @@ func TestRELPLineThatIsNotStoredEndsTheSessionUnanswered(t *testing.T) {
 	require.NoError(t, f.finish(), "nothing is lost")
 }
 
-type forGood struct{ error }
+type refusedError struct{ error }
 
-func (forGood) Permanent() bool { return true }
+func (refusedError) Permanent() bool { return true }
 
 func TestRELPLineThatIsRefusedForGood(t *testing.T) {
+	t.Parallel()
 	f := fly(t, relpConf(), nil)
 	c := f.relp(t)
 	c.command(t, "syslog", head+"too large")
 	c.command(t, "syslog", head+"fits")
-	(<-f.done)(fmt.Errorf("stream: %w", forGood{errors.New("larger\nthan " + strings.Repeat("ä", 100))}))
+	(<-f.done)(fmt.Errorf("stream: %w", refusedError{errors.New("larger\nthan " + strings.Repeat("ä", 100))}))
 	(<-f.done)(nil)
 	answer := c.answer(t)
 	assert.Regexp(t, `^2 rsp 500 stream: larger than ä+$`, answer)
@@ -155,6 +156,7 @@ func TestRELPFilteredAndEmptyLinesAreAnswered(t *testing.T) {
 	assert.Equal(t, "3 rsp 200 OK", c.answer(t))
 	c.command(t, "syslog", "<11>Nov 20 07:30:01 host app: an error")
 	assert.Equal(t, "an error", f.next(t).Message)
+	(<-f.done)(nil)
 }
 
 func TestRELPCloseWaitsForWhatWasSentBefore(t *testing.T) {
@@ -188,6 +190,7 @@ func TestRELPFinishWaitsForAnswers(t *testing.T) {
 }
 
 func TestRELPFinishGivesUpInTime(t *testing.T) {
+	t.Parallel()
 	f := fly(t, relpConf(), nil)
 	c := f.relp(t)
 	c.command(t, "syslog", head+"x")
@@ -202,6 +205,7 @@ func TestRELPFinishGivesUpInTime(t *testing.T) {
 
 // Where the receiving block takes no more, lines stay unanswered.
 func TestRELPUnderBackPressureAtTheFinish(t *testing.T) {
+	t.Parallel()
 	gate := make(chan bool)
 	defer close(gate)
 	f := fly(t, relpConf(), gate)

@@ -190,6 +190,7 @@ func (s stored) add(r Record) {
 
 // A line that could not be stored comes again, from a real rsyslog, until it is.
 func TestRsyslogKeepsByRELPWhatIsNotStored(t *testing.T) {
+	t.Parallel()
 	rsyslogModule(t, "omrelp")
 	const lines = 100
 	f := fly(t, relpConf(), nil)
@@ -216,6 +217,7 @@ func TestRsyslogKeepsByRELPWhatIsNotStored(t *testing.T) {
 
 // The block ends, with lines that nobody has stored, and comes back: a real rsyslog sends them again.
 func TestRsyslogKeepsByRELPWhatAFinishLeaves(t *testing.T) {
+	t.Parallel()
 	rsyslogModule(t, "omrelp")
 	const lines = 60
 	f := fly(t, relpConf(), nil)

@@ -80,7 +80,7 @@ func TestHalfALineAtCloseIsKept(t *testing.T) {
 
 func TestSilentClientIsClosedAndHarmsNobody(t *testing.T) {
 	conf := testConf()
-	conf.Idle = 20 * time.Millisecond
+	conf.Idle = 300 * time.Millisecond
 	f := fly(t, conf, nil)
 	silent := f.dial(t, "tcp")
 	send(t, silent, "<13>Nov 20 07:30:01 host app: hal")

@@ -78,11 +78,12 @@ func TestSlowLoris(t *testing.T) {
 
 // One that completes its lines is not, however long it takes for many.
 func TestSlowButSteadyIsServed(t *testing.T) {
+	t.Parallel()
 	conf := testConf()
-	conf.FrameTimeout = 200 * time.Millisecond
+	conf.FrameTimeout = time.Second
 	f := fly(t, conf, nil)
 	c := f.dial(t, "tcp")
-	tick := time.NewTicker(40 * time.Millisecond)
+	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	send(t, c, head)
 	for i := range 15 {
@@ -94,13 +95,14 @@ func TestSlowButSteadyIsServed(t *testing.T) {
 
 // The time that the receiving block holds a connection up isn't the sender's.
 func TestBackPressureIsNotSlowness(t *testing.T) {
+	t.Parallel()
 	conf := testConf()
-	conf.FrameTimeout = 50 * time.Millisecond
+	conf.FrameTimeout = 400 * time.Millisecond
 	gate := make(chan bool)
 	f := fly(t, conf, gate)
 	c := f.dial(t, "tcp")
 	send(t, c, strings.Repeat(head+"x\n", 20)+head+"ha")
-	<-time.After(3 * conf.FrameTimeout)
+	<-time.After(2 * conf.FrameTimeout)
 	send(t, c, "lf\n")
 	close(gate)
 	for range 20 {

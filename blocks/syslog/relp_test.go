@@ -301,12 +301,12 @@ func TestRELPClientThatReadsNothing(t *testing.T) {
 
 func TestRELPIdleConnectionThatWaitsForUsIsKept(t *testing.T) {
 	conf := relpConf()
-	conf.Idle = 50 * time.Millisecond
+	conf.Idle = 300 * time.Millisecond
 	f := fly(t, conf, nil)
 	c := f.relp(t)
 	c.command(t, "syslog", head+"x")
 	done := <-f.done
-	for range 4 {
+	for range 8 {
 		c.silent(t)
 	}
 	done(nil)

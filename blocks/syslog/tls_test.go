@@ -84,9 +84,10 @@ func TestTLSClientCertificates(t *testing.T) {
 
 // Clients that don't go on with their handshakes hold up nobody, and not for long.
 func TestTLSHandshakesAreLimitedAndApart(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t)
 	conf := a.conf(t, "tls")
-	conf.FrameTimeout = 300 * time.Millisecond
+	conf.FrameTimeout = 1500 * time.Millisecond
 	f := fly(t, conf, nil)
 	var silent []net.Conn
 	for i := range 10 {
@@ -103,7 +104,7 @@ func TestTLSHandshakesAreLimitedAndApart(t *testing.T) {
 	for _, c := range silent {
 		awaitClose(t, c)
 	}
-	f.log.await(t, `TLS handshake failed" error="not complete after 300ms \(frame_timeout\)" peer=`)
+	f.log.await(t, `TLS handshake failed" error="not complete after 1.5s \(frame_timeout\)" peer=`)
 	plain := f.dial(t, "tls")
 	send(t, plain, head+"in plain text\n")
 	awaitClose(t, plain)

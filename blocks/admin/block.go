@@ -41,12 +41,12 @@ const (
 
 // admin is the block.
 type admin struct {
-	log     *slog.Logger
-	opts    Options
-	conf    Conf
-	self    sputnik.BlockCommunicator
-	life    context.Context // Run's
-	begun   time.Time       // Init
+	log   *slog.Logger
+	opts  Options
+	conf  Conf
+	self  sputnik.BlockCommunicator
+	life  context.Context // Run's
+	begun time.Time       // Init
 
 	listener net.Listener
 	server   *http.Server
@@ -103,7 +103,7 @@ func (a *admin) Attach(self sputnik.BlockCommunicator) {
 	a.deaf, _ = sputnik.Observe(self, a.note) // none by a mock
 	for _, resp := range a.conf.Counters {
 		if _, ok := self.Communicator(resp); !ok {
-			a.log.Warn(fmt.Sprintf("counters: there is no block %q", resp))
+			a.log.Warn("counters: there is no such block", "responsibility", resp)
 		}
 		a.asked = append(a.asked, newSource(self, resp))
 	}
@@ -133,7 +133,9 @@ func (a *admin) Run(ctx context.Context, _ sputnik.BlockCommunicator) error {
 	case <-ctx.Done():
 	}
 	err := a.close(sputnik.FlushContext(ctx))
-	<-served
+	if end := <-served; !errors.Is(end, http.ErrServerClosed) {
+		err = errors.Join(err, end)
+	}
 	return err
 }
 

@@ -1,9 +1,9 @@
 package admin
 
 import (
+	"context"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -168,12 +168,11 @@ func TestHeadersOfEveryAnswer(t *testing.T) {
 
 // A panic is told of, and harms nobody else.
 func TestPanicInARequest(t *testing.T) {
-	f := fly(t, "", Options{})
-	w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/status", nil)
-	func() {
-		defer f.guard(w, r)
-		panic("oops")
-	}()
-	assert.Equal(t, http.StatusInternalServerError, w.Code)
+	f := fly(t, "", Options{Reload: func(context.Context) error { panic("oops") }})
+	code, text := f.request(t, http.MethodPost, "/reload", "")
+	assert.Equal(t, http.StatusInternalServerError, code)
+	assert.Contains(t, text, `"reason":"internal"`)
 	assert.Contains(t, f.log.String(), "panic=oops")
+	code, _ = f.get(t, "/livez")
+	assert.Equal(t, http.StatusOK, code)
 }

@@ -12,6 +12,7 @@ import (
 const (
 	keepAlive   = 15 * time.Second // a comment, so that nobody in between takes the stream for dead
 	streamLimit = 10 * time.Second // for a client to take what is written
+	lastMoment  = 200 * time.Millisecond
 	retryAfter  = 2 * time.Second  // what a browser waits before it comes again
 )
 
@@ -68,8 +69,15 @@ func newStream(ctx context.Context, w http.ResponseWriter) *stream {
 
 // run writes until the client is gone, or takes nothing for too long, or the block finishes.
 func (s *stream) run(j *journal, last uint64) {
-	// The finish also ends a write that waits for a client.
-	defer context.AfterFunc(s.ctx, func() { _ = s.rc.SetWriteDeadline(time.Now()) })()
+	// The finish also ends a write that waits for a client. The controller is good for as long as the handler runs.
+	ended := make(chan struct{})
+	forget := context.AfterFunc(s.ctx, func() { defer close(ended); s.hurry() })
+	defer func() {
+		if !forget() {
+			<-ended
+		}
+		s.hurry()
+	}()
 	if s.rc.SetReadDeadline(time.Time{}) != nil { // else the limit for the request would end the stream
 		return
 	}
@@ -92,6 +100,9 @@ func (s *stream) run(j *journal, last uint64) {
 		}
 	}
 }
+
+// hurry leaves the client a moment to take what was written, and the end of the stream.
+func (s *stream) hurry() { _ = s.rc.SetWriteDeadline(time.Now().Add(lastMoment)) }
 
 func (s *stream) write(text string) error {
 	if err := s.rc.SetWriteDeadline(time.Now().Add(streamLimit)); err != nil {

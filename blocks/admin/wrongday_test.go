@@ -99,8 +99,7 @@ func TestFinishWhileClientsAreConnected(t *testing.T) {
 func TestFinishDuringAReload(t *testing.T) {
 	begun := make(chan bool)
 	f := fly(t, "", Options{Reload: func(ctx context.Context) error { close(begun); <-ctx.Done(); return context.Cause(ctx) }})
-	answered := make(chan bool)
-	go func() { defer close(answered); f.request(t, http.MethodPost, "/reload", "") }()
+	answered := f.background(http.MethodPost, "/reload")
 	<-begun
 	require.NoError(t, f.Stop())
 	<-answered

@@ -61,7 +61,7 @@ func BenchmarkFlight(b *testing.B) {
 }
 
 // benchFlight launches, and returns what stops and waits.
-func benchFlight(b *testing.B, c crew) (stop func()) {
+func benchFlight(b testing.TB, c crew) (stop func()) {
 	b.Helper()
 	launched := make(chan struct{})
 	last := idle("last", sputnik.WithRunContext(func(ctx context.Context, bc sputnik.BlockCommunicator) error {

@@ -1,6 +1,7 @@
 package sputnik
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -93,9 +94,10 @@ type Block struct {
 	onMsg        OnMsg
 
 	shape
-	finishTimeout time.Duration // 0: a share of the process's
-	watchdog      time.Duration // 0: the process's
-	faults        []error       // misuse of options, reported by Prepare
+	restart       *RestartPolicy // nil: never; see policy
+	finishTimeout time.Duration  // 0: a share of the process's
+	watchdog      time.Duration  // 0: the process's
+	faults        *[]error       // misuse of options, reported by Prepare; nil: none
 
 	// bind hands the flight to the library's own blocks, before any Init.
 	bind func(u *unit)
@@ -104,10 +106,12 @@ type Block struct {
 // shape is what all instances of a block have to have in common, as the mailbox is made but once.
 type shape struct {
 	serial   bool
-	capacity int // of the mailbox; 0: unbounded
 	overflow Overflow
-	restart  RestartPolicy
+	capacity int // of the mailbox; 0: unbounded
 }
+
+// policy is the same for all instances, too.
+func (b *Block) policy() RestartPolicy { return *cmp.Or(b.restart, new(RestartPolicy)) }
 
 // BlockOption sets one callback or property of a block.
 type BlockOption func(b *Block)
@@ -234,12 +238,13 @@ func (b *Block) adopt(impl any) {
 }
 
 func (b *Block) fault(format string, args ...any) {
-	b.faults = append(b.faults, fmt.Errorf(format, args...))
+	b.faults = cmp.Or(b.faults, new([]error))
+	*b.faults = append(*b.faults, fmt.Errorf(format, args...))
 }
 
-// check returns what is missing or contradictory.
-func (b *Block) check(connected bool) []error {
-	faults := slices.Clone(b.faults)
+// check returns what is missing or contradictory. app tells that it is to be a block of the application's.
+func (b *Block) check(connected, app bool) []error {
+	faults := slices.Clone(*cmp.Or(b.faults, new([]error)))
 	miss := func(bad bool, text string) {
 		if bad {
 			faults = append(faults, errors.New(text))
@@ -251,6 +256,7 @@ func (b *Block) check(connected bool) []error {
 	miss(b.finish == nil && b.runContext == nil, "no Finish callback: use WithFinish, or WithRunContext in place of WithRun")
 	miss(!connected && b.linked(), "connection callbacks without a connector: use WithConnector")
 	miss(b.onMsg == nil && b.capacity > 0, "WithMailbox without an OnMsg callback")
+	miss(b.bind != nil && app, "it is the library's own, not an application block")
 	return faults
 }
 

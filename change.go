@@ -62,7 +62,7 @@ func change(ctx context.Context, bc BlockCommunicator, do func(halt context.Cont
 	defer cancel(nil)
 	stopped := func() { cancel(fmt.Errorf("%w: %w", ErrNotRunning, cmp.Or(in.why(), ErrBlockEnded))) }
 	defer context.AfterFunc(in.alive, stopped)()
-	if worker.Closed(in.stopping) || worker.Closed(from.ending) {
+	if worker.Closed(in.stopping) || from.ending.Closed() {
 		stopped()
 	}
 	for _, admitted := range []<-chan struct{}{in.flying, in.gate} {
@@ -70,7 +70,7 @@ func change(ctx context.Context, bc BlockCommunicator, do func(halt context.Cont
 		case <-admitted:
 			continue
 		case <-halt.Done():
-		case <-from.ending: // else two blocks that remove each other would wait for each other
+		case <-from.ending.Done(): // else two blocks that remove each other would wait for each other
 			stopped()
 		}
 		return context.Cause(halt)
@@ -88,15 +88,15 @@ func (in *initiator) add(halt context.Context, d BlockDescriptor) error {
 	all := in.blocks()
 	position := all[len(all)-1].position + 1
 	other := 0
-	if u, taken := in.find(d.Responsibility); taken {
+	if u, taken := in.byResp.Find(d.Responsibility); taken {
 		other = u.position
 	}
 	faults := in.cfg.vet(d, position, other)
-	b, wrong := in.create(&w, d, position, in.patience(halt, in.hurried))
+	made, wrong := in.create(&w, in.patience(halt, in.hurried), position, d)
 	if faults = append(faults, wrong...); len(faults) > 0 {
 		return &SetupError{faults}
 	}
-	u := newUnit(in, d, b, position)
+	u := newUnit(in, d, made[0], position)
 	if failed := in.bringUp(halt, in.hurried, &w, u); failed != nil {
 		u.fault(failed)
 		in.finish(u, &w, failed)
@@ -106,15 +106,15 @@ func (in *initiator) add(halt context.Context, d BlockDescriptor) error {
 	in.mu.Lock()
 	in.units = append(in.units, u)
 	in.mu.Unlock()
-	in.byResp.Store(d.Responsibility, u)
-	u.life.Load().start()
+	in.byResp.Add(d.Responsibility, u)
+	u.life.Load().start(make(chan struct{}))
 	u.life.Load().open()
 	worker.Nudge(in.added)
 	return nil
 }
 
 func (in *initiator) remove(from *unit, resp string) error {
-	u, ok := in.find(resp)
+	u, ok := in.byResp.Find(resp)
 	switch {
 	case resp == InitiatorResponsibility, ok && u.position <= in.cfg.own:
 		return fmt.Errorf("block %q: %w", resp, ErrReserved)
@@ -133,7 +133,7 @@ func (in *initiator) remove(from *unit, resp string) error {
 // forget makes an end of a block: only one that has left goroutines behind is kept, for the final error (G10).
 func (in *initiator) forget(u *unit) {
 	in.setDown(u.desc, nil)
-	in.byResp.CompareAndDelete(u.desc.Responsibility, u)
+	in.byResp.Remove(u.desc.Responsibility, u)
 	hangs := u.state() == StateAbandoned
 	in.mu.Lock()
 	defer in.mu.Unlock()

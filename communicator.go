@@ -30,7 +30,7 @@ func (c *communicator) Communicator(resp string) (BlockCommunicator, bool) {
 	if resp == InitiatorResponsibility {
 		return &control{communicator{c.from, c.from}}, true
 	}
-	to, ok := c.from.in.find(resp)
+	to, ok := c.from.in.byResp.Find(resp)
 	if !ok {
 		return nil, false
 	}
@@ -66,7 +66,7 @@ func (c *communicator) hold(msg Msg) bool {
 	// Nobody would make room for a message to itself, nor before the launch.
 	accepted, held := c.to.box.Hold(msg, c.from != c.to && c.from.in.claimed.Load())
 	if held != nil {
-		accepted = wait.Room(&c.from.peer, &c.to.peer, &c.to.box, held, request, c.from.life.Load().flush.Done())
+		accepted = wait.Room(&c.from.peer, &c.to.peer, &c.to.box, held, request, c.from.life.Load().Flush.Done())
 	}
 	return accepted
 }

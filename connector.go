@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/pprof"
 	"time"
 
 	"github.com/sputnik-go/sputnik/internal/link"
@@ -104,7 +103,7 @@ func (c *connector) run(ctx context.Context, _ BlockCommunicator) error {
 
 // Guard makes the connector an [uplink.Owner], together with the methods below. A panic gets the name of its call (G15).
 func (c *connector) Guard(call string, method func() error, done func(error)) {
-	pprof.SetGoroutineLabels(c.unit.life.Load().ctx)
+	c.unit.life.Load().label()
 	guard(method, func(err error) {
 		if _, panicked := errors.AsType[*PanicError](err); panicked || errors.Is(err, ErrGoexit) {
 			err = fmt.Errorf("%s: %w", call, err)
@@ -157,4 +156,4 @@ func (c *connector) Hung(call string, after time.Duration) error {
 	return c.unit.abandon([]string{call}, after)
 }
 
-func (c *connector) emit(e Event) { c.unit.in.events.emit(e) }
+func (c *connector) emit(e Event) { emit(c.unit.in, e) }

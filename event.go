@@ -30,6 +30,9 @@ func (At) sealed() {}
 
 func now() At { return At{time.Now()} }
 
+// now is for what each block tells: without observers nobody looks at the clock.
+func (in *initiator) now() At { return At{in.events.feed.Now()} }
+
 // The events of the process.
 type (
 	// ProcessPreparing is the first event: the set-up is sound, Inits follow.
@@ -252,13 +255,13 @@ type eventBus struct {
 func (b *eventBus) start(in *initiator) {
 	b.fan, b.blackBox.in = feed.Fan[Event]{Readers: in.cfg.observers, Guard: guard}, in
 	if len(in.cfg.observers) > 0 || in.cfg.blackBox != "" {
-		b.blackBox.box.Wake = func() { b.emit(boxMark{now()}) }
+		b.blackBox.box.Wake = func() { emit(in, boxMark{now()}) }
 		b.feed = feed.New(maxEvents, b.deliver, func(n int) { b.deliver(EventsLost{now(), n}) })
 	}
 }
 
-// emit tells whether observers will see the event. It never blocks.
-func (b *eventBus) emit(e Event) bool { return b.feed != nil && b.feed.Put(e) }
+// emit tells whether observers will see the event. It never blocks. Without observers it costs nothing.
+func emit[E Event](in *initiator, e E) bool { return in.events.feed != nil && in.events.feed.Put(e) }
 
 func (b *eventBus) deliver(e Event) {
 	if m, ok := e.(interface{ event() Event }); ok {

@@ -1,13 +1,10 @@
 package sputnik
 
 import (
-	"context"
 	"fmt"
 	"runtime/debug"
-	"runtime/pprof"
 
 	"github.com/sputnik-go/sputnik/internal/errs"
-	"github.com/sputnik-go/sputnik/internal/worker"
 )
 
 // guard runs fn and hands its outcome to done: what it returned, a *PanicError, or ErrGoexit, in
@@ -27,12 +24,3 @@ func guard(fn func() error, done func(error)) {
 
 // isGoexit tells a callback that ended its goroutine from one that panicked with ErrGoexit.
 func isGoexit(err error) bool { return err == ErrGoexit } //nolint:errorlint // a panic may wrap it
-
-// run starts fn, guarded and under the labels of ctx, on the worker's goroutine. The outcome is sent on the returned
-// channel.
-func run(w *worker.Worker, ctx context.Context, fn func() error) <-chan error { //nolint:revive // the worker is the receiver, in spirit
-	return w.Start(func(done func(error)) {
-		pprof.SetGoroutineLabels(ctx)
-		guard(fn, done)
-	})
-}

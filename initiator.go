@@ -5,11 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/pprof"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/sputnik-go/sputnik/internal/allowance"
+	"github.com/sputnik-go/sputnik/internal/directory"
 	"github.com/sputnik-go/sputnik/internal/stack"
 	"github.com/sputnik-go/sputnik/internal/worker"
 )
@@ -26,8 +29,8 @@ type initiator struct {
 	cfg       config
 	id        string          // tells the goroutines of this flight from those of another
 	base      context.Context // the host's values, not its end
-	byResp    sync.Map        // of *unit
-	connector *connector      // nil without
+	byResp    *directory.Directory[unit]
+	connector *connector // nil without
 	events    eventBus
 	worker    worker.Worker // the goroutine of initialisation
 
@@ -41,6 +44,7 @@ type initiator struct {
 	added    chan struct{}        // 1 slot: wakes the watchdog for a new block
 	gate     chan struct{}        // holds one token, for who changes the list of blocks
 	claimed  atomic.Bool          // by the one call that flies, or lands
+	finishes worker.Waiter        // of the one that has the gate's token
 	unwatch  func() bool          // ends the watch on the host's context
 	profile  stack.Profile        // of all goroutines
 	err      error                // what launch returns
@@ -70,63 +74,71 @@ func newInitiator(cfg *config) (*initiator, error) {
 		book:   Status{State: StatePreparing, Since: time.Now()},
 	}
 	in.alive, in.die = context.WithCancelCause(in.base)
-	in.stopping, in.hurried = in.alive.Done(), in.time.IsCut()
+	in.stopping, in.hurried, in.finishes.Cut = in.alive.Done(), in.time.IsCut(), in.time.IsCut()
 	in.gate <- struct{}{}
 	in.id = fmt.Sprintf("%p", in)
-	faults := append([]error(nil), cfg.faults...)
-	for i, d := range cfg.descriptors() {
-		b, wrong := in.create(&in.worker, d, i+1, in.patience(in.base, nil))
-		faults = append(faults, wrong...)
-		if len(faults) > 0 {
-			continue
-		}
-		u := newUnit(in, d, b, i+1)
-		in.units = append(in.units, u)
-		in.byResp.Store(d.Responsibility, u)
-	}
+	all := cfg.descriptors()
+	blocks, wrong := in.create(&in.worker, in.patience(in.base, nil), 1, all...)
+	faults := slices.Concat(cfg.faults, wrong)
 	if len(faults) > 0 {
 		in.worker.GiveUp()
 		return nil, &SetupError{Faults: faults}
+	}
+	in.byResp = directory.New[unit](len(all))
+	for i, d := range all {
+		u := newUnit(in, d, blocks[i], i+1)
+		in.units = append(in.units, u)
+		in.byResp.Fix(d.Responsibility, u)
 	}
 	return in, nil
 }
 
 // patience is what there is with a block that comes up: little after the end of halt, none after abort.
 func (in *initiator) patience(halt context.Context, abort <-chan struct{}) worker.Patience {
-	return worker.Patience{
-		Limit: in.cfg.initTimeout, Grace: min(interruptGrace, in.cfg.finishTimeout/4), Interrupt: halt.Done(), Abort: abort,
-	}
+	grace := min(interruptGrace, in.cfg.finishTimeout/4)
+	return worker.Patience{Limit: in.cfg.initTimeout, Grace: grace, Interrupt: halt.Done(), Abort: abort}
 }
 
-// create makes a block by its factory, or tells what is wrong with it.
-func (in *initiator) create(w *worker.Worker, d BlockDescriptor, position int, p worker.Patience) (*Block, []error) {
-	factory, err := in.cfg.factory(d.Name)
-	if err != nil {
-		return nil, nil // among the faults already
-	}
-	began := time.Now()
-	var b *Block // the factory's until its outcome came
-	err, came := p.Await(run(w, context.Background(), func() error { b = factory(); return nil }))
-	if !came {
-		w.GiveUp()
-		return nil, []error{fmt.Errorf("block %d (%s): factory: %w (%v)", position, d, ErrTimeout, time.Since(began).Round(time.Millisecond))}
-	}
+// create makes blocks by their factories, or tells what is wrong with them. first is the position of the first one.
+func (in *initiator) create(w *worker.Worker, p worker.Patience, first int, all ...BlockDescriptor) ([]*Block, []error) {
+	blocks := make([]*Block, len(all))
 	var faults []error
-	switch {
-	case err != nil:
-		faults = []error{fmt.Errorf("factory: %w", err)}
-	case b == nil:
-		faults = []error{errors.New("the factory returned a nil block")}
-	default:
-		faults = b.check(in.cfg.connected)
-		if b.bind != nil && position > in.cfg.own {
-			faults = append(faults, errors.New("it is the library's own, not an application block"))
+	fault := func(i int, errs ...error) {
+		for _, err := range errs {
+			faults = append(faults, fmt.Errorf("block %d (%s): %w", first+i, all[i], err))
 		}
 	}
-	for i, err := range faults {
-		faults[i] = fmt.Errorf("block %d (%s): %w", position, d, err)
+	step := func(i int, done func(*Block, error)) {
+		pprof.SetGoroutineLabels(context.Background())
+		var b *Block
+		guard(func() error {
+			if factory, err := in.cfg.factory(all[i].Name); err == nil {
+				b = factory()
+			}
+			return nil
+		}, func(err error) { done(b, err) })
 	}
-	return b, faults
+	came := func(i int, b *Block, err error, _ time.Duration) bool {
+		switch blocks[i] = b; {
+		case err != nil:
+			fault(i, fmt.Errorf("factory: %w", err))
+		case b == nil:
+			if _, unknown := in.cfg.factory(all[i].Name); unknown == nil { // else it is among the faults already
+				fault(i, errors.New("the factory returned a nil block"))
+			}
+		default:
+			fault(i, b.check(in.cfg.connected, first+i > in.cfg.own)...)
+		}
+		return true
+	}
+	for at := 0; at < len(all); at++ {
+		hung, ran := worker.Each(w, at, len(all), p, step, came)
+		if at = hung; at < len(all) {
+			w.GiveUp()
+			fault(at, fmt.Errorf("factory: %w (%v)", ErrTimeout, ran.Round(time.Millisecond)))
+		}
+	}
+	return blocks, faults
 }
 
 // blocks lists all blocks there are now.
@@ -136,17 +148,11 @@ func (in *initiator) blocks() []*unit {
 	return in.units
 }
 
-func (in *initiator) find(resp string) (*unit, bool) {
-	found, _ := in.byResp.Load(resp)
-	u, ok := found.(*unit)
-	return u, ok
-}
-
 // prepare initialises and attaches all blocks, or rolls back (G1, G2).
 func (in *initiator) prepare() error {
 	began := time.Now()
 	in.events.start(in)
-	in.events.emit(ProcessPreparing{now(), len(in.units)})
+	emit(in, ProcessPreparing{now(), len(in.units)})
 	onEnd := func() { in.stop(&ContextError{context.Cause(in.cfg.ctx)}) }
 	in.unwatch = context.AfterFunc(in.cfg.ctx, onEnd)
 	if in.cfg.ctx.Err() != nil {
@@ -159,35 +165,46 @@ func (in *initiator) prepare() error {
 		return in.err
 	}
 	in.enter(StatePrepared)
-	in.events.emit(ProcessPrepared{now(), len(in.units), time.Since(began)})
+	emit(in, ProcessPrepared{now(), len(in.units), time.Since(began)})
 	return nil
 }
 
 // bringUp initialises blocks in order, then attaches them. A stop meanwhile, which is the end of halt, is an error
 // even if the callback in progress succeeds; one that overruns its limit, or a stop by too much, or abort, is left
 // behind with its goroutine.
-func (in *initiator) bringUp(halt context.Context, abort <-chan struct{}, w *worker.Worker, units ...*unit) error {
-	p := in.patience(halt, abort)
-	for _, callback := range []string{"Init", "Attach"} {
-		for _, u := range units {
-			l := u.life.Load()
-			if callback == "Attach" && l.block.attach == nil {
-				continue
+func (in *initiator) bringUp(halt context.Context, abort <-chan struct{}, w *worker.Worker, units ...*unit) (failed error) {
+	n, callbacks := len(units), [...]string{"Init", "Attach"}
+	all := slices.Concat(units, slices.DeleteFunc(slices.Clone(units), func(u *unit) bool { return u.life.Load().block.attach == nil }))
+	came := func(i int, called bool, err error, took time.Duration) (more bool) {
+		u, cause := all[i], context.Cause(halt)
+		switch l := u.life.Load(); {
+		case !called:
+			err, cause = fmt.Errorf("not called: %w", cause), nil
+		case err == nil && i < n:
+			if l.initialised = true; l.number == 1 {
+				u.enter(StateInitialised)
 			}
-			cause := context.Cause(halt)
-			if cause != nil {
-				return u.notUp(callback, fmt.Errorf("not called: %w", cause))
-			}
-			err := l.step(w, p, callback)
-			if cause = context.Cause(halt); cause != nil && err != nil {
-				err = fmt.Errorf("%w, then: %w", cause, err)
-			}
-			if err = cmp.Or(err, cause); err != nil {
-				return u.notUp(callback, err)
-			}
+			emit(in, BlockInitialised{in.now(), u.desc, took})
+		case err != nil && cause != nil:
+			err = fmt.Errorf("%w, then: %w", cause, err)
 		}
+		if err = cmp.Or(err, cause); err != nil {
+			failed = u.notUp(callbacks[i/n], err)
+		}
+		return err == nil
 	}
-	return nil
+	hung, ran := worker.Each(w, 0, len(all), in.patience(halt, abort), func(i int, done func(bool, error)) {
+		if halt.Err() != nil {
+			done(false, nil)
+			return
+		}
+		guard(func() error { return all[i].life.Load().comeUp(i >= n) }, func(err error) { done(true, err) })
+	}, came)
+	if hung < len(all) {
+		w.GiveUp()
+		came(hung, true, all[hung].abandon([]string{callbacks[hung/n]}, ran), ran)
+	}
+	return failed
 }
 
 // launch is the flight. It does not return before everything is finished or abandoned.
@@ -203,14 +220,15 @@ func (in *initiator) launch() error {
 		in.landUnlaunched()
 		return in.err
 	}
+	begun := make(chan struct{})
 	for _, u := range in.units {
-		u.life.Load().start()
+		u.life.Load().start(begun)
 	}
 	for _, u := range in.units { // every Run was started: now messages may come (G12), and then the connection (G16)
 		u.life.Load().open()
 	}
 	in.enter(StateRunning)
-	in.events.emit(ProcessRunning{now()})
+	emit(in, ProcessRunning{now()})
 	in.setDown(BlockDescriptor{}, nil) // tells how readiness is
 	close(in.flying)
 	in.watch()
@@ -274,7 +292,7 @@ func (in *initiator) refreshReady() {
 		return
 	}
 	in.told, in.ready = true, s.Ready
-	in.events.emit(readyMark{now(), s})
+	emit(in, readyMark{now(), s})
 }
 
 // summary is a status without blocks, and without a reason: that is found without the lock, which is held here,

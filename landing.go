@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sputnik-go/sputnik/internal/allowance"
 	"github.com/sputnik-go/sputnik/internal/mailbox"
 	"github.com/sputnik-go/sputnik/internal/worker"
 )
@@ -29,7 +30,7 @@ func (in *initiator) land(w *worker.Worker, failure error) {
 	cause := in.why()
 	failure = cmp.Or(failure, cause)
 	in.enter(StateFinishing)
-	in.events.emit(ProcessFinishing{now(), cause})
+	emit(in, ProcessFinishing{now(), cause})
 	in.time.Begin()
 	if w == nil && in.cfg.finishDelay > 0 {
 		worker.Wait(in.hurried, began.Add(in.cfg.finishDelay), nil)
@@ -46,7 +47,7 @@ func (in *initiator) land(w *worker.Worker, failure error) {
 
 	in.err = in.verdict(cause, failure)
 	in.enter(StateFinished)
-	in.events.emit(ProcessFinished{now(), cause, in.err, time.Since(began)})
+	emit(in, ProcessFinished{now(), cause, in.err, time.Since(began)})
 	if fault := in.events.close(hurryGrace); fault != nil {
 		in.err = in.verdict(cause, failure, fault) // another one: observers have the first
 	}
@@ -68,7 +69,7 @@ func (in *initiator) finish(u *unit, w *worker.Worker, why error) {
 	if !l.down {
 		u.enter(StateFinishing)
 	}
-	in.events.emit(BlockFinishing{now(), u.desc, u.box.Stats().Depth, why})
+	emit(in, BlockFinishing{in.now(), u.desc, u.box.Stats().Depth, why})
 	if why == nil {
 		why = in.why()
 	}
@@ -77,10 +78,10 @@ func (in *initiator) finish(u *unit, w *worker.Worker, why error) {
 	if l.down {
 		l.release()
 	} else {
-		if !worker.Wait(drained, began.Add(share/4*3), in.hurried) {
+		if !in.finishes.Wait(drained, began.Add(share/4*3)) {
 			u.box.CallOff()
 		}
-		stuck = l.end(w, why, drained, began, share, in.hurried, l.release)
+		stuck = l.end(w, why, drained, began, share, &in.finishes, l.release)
 	}
 	u.settle(stuck, time.Since(began))
 	if w != nil && len(stuck) > 0 {
@@ -91,14 +92,12 @@ func (in *initiator) finish(u *unit, w *worker.Worker, why error) {
 // endRestart lets no further restart begin, and one in progress come to its end until then.
 func (u *unit) endRestart(until time.Time) {
 	u.mu.Lock()
-	if !worker.Closed(u.ending) {
-		close(u.ending)
-	}
-	keeper := u.keeper
+	u.ending.Close()
+	r := u.restarts
 	u.mu.Unlock()
-	if keeper != nil && !worker.Wait(keeper, until, u.in.hurried) {
-		close(u.lost)
-		<-keeper
+	if r != nil && !worker.Wait(r.through, until, u.in.hurried) {
+		r.lost.Close()
+		<-r.through
 	}
 }
 
@@ -108,7 +107,7 @@ func (u *unit) account() mailbox.Stats {
 	box := u.box.Settle()
 	if left := box.Dead - u.box.Dropped(); left > 0 {
 		u.fault(&UnhandledError{u.desc, left})
-		u.in.events.emit(MessagesLost{now(), u.desc, left, "left unhandled at the finish"})
+		emit(u.in, MessagesLost{now(), u.desc, left, "left unhandled at the finish"})
 	}
 	return box
 }
@@ -122,7 +121,7 @@ func (u *unit) settle(stuck []string, took time.Duration) {
 	}
 	if u.state() != StateAbandoned {
 		u.enter(StateFinished)
-		u.in.events.emit(BlockFinished{now(), u.desc, MailboxStatus(box), took})
+		emit(u.in, BlockFinished{u.in.now(), u.desc, MailboxStatus(box), took})
 	}
 }
 
@@ -130,7 +129,7 @@ func (u *unit) settle(stuck []string, took time.Duration) {
 func (u *unit) abandon(callbacks []string, after time.Duration) *AbandonedError {
 	err := &AbandonedError{Block: u.desc, Callbacks: callbacks, After: after, Stacks: u.stacks()}
 	u.enter(StateAbandoned)
-	u.in.events.emit(BlockAbandoned{now(), u.desc, err})
+	emit(u.in, BlockAbandoned{now(), u.desc, err})
 	return err
 }
 
@@ -143,18 +142,14 @@ func (in *initiator) share(u *unit) time.Duration {
 	if in.time.Left() <= 0 {
 		in.hurry()
 	}
-	left, units := in.time.Left(), in.blocks()
-	share := left / 2
-	switch limit := u.life.Load().block.finishTimeout; {
-	case limit > 0:
-		share = min(limit, left)
+	units, reserve := in.blocks(), allowance.Half
+	switch {
 	case len(units) > in.cfg.own && u == units[in.cfg.own]: // the last of the application
-		share = left - min(left/4, lastReserve)
+		reserve = lastReserve
 	case u == units[0]: // the last one
-		share = left
+		reserve = 0
 	}
-	// A little, even when all is used up; but not so much that thousands of blocks that hang add up.
-	return max(share, min(time.Millisecond, hurryGrace/time.Duration(len(units))))
+	return in.time.Share(u.life.Load().block.finishTimeout, reserve, len(units))
 }
 
 // hurry cuts the finish short because its limit is used up (G7).
@@ -166,11 +161,11 @@ func (in *initiator) cut(why error) {
 	if !in.time.Cut(why) {
 		return
 	}
-	in.events.emit(ProcessHurried{now(), errors.Is(why, ErrForced)})
+	emit(in, ProcessHurried{now(), errors.Is(why, ErrForced)})
 	for _, u := range in.blocks()[in.cfg.own:] {
 		l := u.life.Load()
 		l.release()
-		l.cancel(in.why())
+		l.End(in.why())
 	}
 }
 

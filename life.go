@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sputnik-go/sputnik/internal/errs"
+	"github.com/sputnik-go/sputnik/internal/lazy"
 	"github.com/sputnik-go/sputnik/internal/link"
 	"github.com/sputnik-go/sputnik/internal/stack"
 	"github.com/sputnik-go/sputnik/internal/wait"
@@ -14,46 +15,37 @@ import (
 
 // life is one instance of a block in flight, from its creation to its end.
 type life struct {
-	unit        *unit
-	block       *Block
-	link        *link.Link      // nil where the block has no connection callbacks
-	ctx         context.Context // carries the labels; ends with the block's finish
-	cancel      context.CancelCauseFunc
-	ran         chan struct{}   // closed when Run has returned
-	flush       context.Context // see FlushContext; its end also frees the block's goroutines from waiting
-	timeUp      func()
-	number      int  // of the block's instances, from 1
-	initialised bool // Init has succeeded
-	replaced    bool // by a restart, or going to be; guarded by the unit's lock
-	down        bool // has ended, and there is no other; set by the restart, and read when that is through
+	unit  *unit
+	block *Block
+	link  *link.Link // nil where the block has no connection callbacks
+	// The context of Run carries the labels and ends with the block's finish. The end of its Flush also frees the
+	// block's goroutines from waiting.
+	lazy.RunContext
+	ran         lazy.Latch // closed when Run has returned
+	number      int32      // of the block's instances, from 1
+	initialised bool       // Init has succeeded
+	replaced    bool       // by a restart, or going to be; guarded by the unit's lock
+	down        bool       // has ended, and there is no other; set by the restart, and read when that is through
 }
 
 func newLife(u *unit, b *Block) *life {
-	l := &life{unit: u, block: b, number: 1, ran: make(chan struct{})}
+	l := &life{unit: u, block: b, number: 1}
 	if before := u.life.Load(); before != nil {
 		l.number = before.number + 1
 	}
-	labels := stack.Labelled(u.in.base, u.in.id, u.desc.Responsibility)
-	flush, end := context.WithCancel(labels)
-	l.flush, l.timeUp = flush, func() { end(); u.peer.GiveUp(errTimeToFinish) }
-	l.ctx, l.cancel = context.WithCancelCause(context.WithValue(labels, flushKey{}, l.flush))
+	l.Init(stack.Labelled(u.in.base, u.in.id, u.desc.Responsibility))
 	if b.linked() {
 		l.link = link.New(l.deliverSoon, b.onConnect, b.onDisconnect)
 	}
 	return l
 }
 
-type flushKey struct{}
-
 // FlushContext returns, for the context of a [WithRunContext], one that outlives it: it ends when the block's time in
 // the finish is nearly up, or the finish is cut short (G9), up to a second before the block is abandoned. A Run that
 // flushes after the end of its own context gives up by it, and can report what is left. A context that isn't of a Run
 // is returned as it is.
 func FlushContext(ctx context.Context) context.Context {
-	if flush, ok := ctx.Value(flushKey{}).(context.Context); ok {
-		return flush
-	}
-	return ctx
+	return lazy.FlushOf(ctx)
 }
 
 // open lets the news of the connection in, and messages, unless the instance has failed already.
@@ -76,7 +68,13 @@ func (l *life) open() {
 }
 
 // label marks the current goroutine as the block's own.
-func (l *life) label() { pprof.SetGoroutineLabels(l.ctx) }
+func (l *life) label() { pprof.SetGoroutineLabels(l) }
+
+// timeUp ends what the block's goroutines wait for in requests, and by FlushContext.
+func (l *life) timeUp() {
+	l.Flush.End(nil)
+	l.unit.peer.GiveUp(errTimeToFinish)
+}
 
 // release ends all that the block may still wait for, before it is abandoned.
 func (l *life) release() {
@@ -85,38 +83,25 @@ func (l *life) release() {
 	l.timeUp()
 }
 
-// step calls Init or Attach on the worker's goroutine, and leaves it behind when patience is at its end.
-func (l *life) step(w *worker.Worker, p worker.Patience, callback string) error {
-	u, began := l.unit, time.Now()
-	call := func() error { return l.block.init(ConfFor(u.in.cfg.confFactory, u.desc)) }
-	if callback == "Attach" {
-		call = func() error { l.block.attach(&communicator{u, u}); return nil }
+// comeUp calls Init or Attach.
+func (l *life) comeUp(attach bool) error {
+	l.label()
+	if attach {
+		l.block.attach(&communicator{l.unit, l.unit})
+		return nil
 	}
-	err, came := p.Await(run(w, l.ctx, call))
-	if !came {
-		w.GiveUp()
-		return u.abandon([]string{callback}, time.Since(began))
-	}
-	if err == nil && callback == "Init" {
-		l.initialised = true
-		if l.number == 1 {
-			u.enter(StateInitialised)
-		}
-		u.in.events.emit(BlockInitialised{now(), u.desc, time.Since(began)})
-	}
-	return err
+	return l.block.init(ConfFor(l.unit.in.cfg.confFactory, l.unit.desc))
 }
 
-// start starts Run on a goroutine of its own, and returns when Run is about to be entered (G3).
-func (l *life) start() {
-	begun := make(chan struct{})
+// start starts Run on a goroutine of its own, and returns when Run is about to be entered, which begun tells (G3).
+func (l *life) start(begun chan struct{}) {
 	go func() {
-		defer close(l.ran)
+		defer l.ran.Close()
 		l.label()
 		guard(func() error {
 			l.unit.enter(StateRunning)
-			l.unit.in.events.emit(BlockRunning{now(), l.unit.desc})
-			close(begun)
+			emit(l.unit.in, BlockRunning{l.unit.in.now(), l.unit.desc})
+			begun <- struct{}{}
 			return l.run()
 		}, l.runReturned)
 	}()
@@ -129,8 +114,8 @@ func (l *life) run() error {
 		l.block.run(bc)
 		return nil
 	}
-	err := l.block.runContext(l.ctx, bc)
-	if l.ctx.Err() != nil && errs.IsOnly(err, l.ctx.Err(), context.Cause(l.ctx)) {
+	err := l.block.runContext(l, bc)
+	if l.Err() != nil && errs.IsOnly(err, l.Err(), context.Cause(l)) {
 		return nil
 	}
 	return err
@@ -143,11 +128,11 @@ func (l *life) runReturned(err error) {
 		l.unit.fault(hung)
 	case err != nil:
 		l.fail("Run", err)
-		l.cancel(err) // what else the block has started need not wait for the finish
-	case l.unit.shape.restart.When == RestartAlways && l.ctx.Err() == nil:
+		l.End(err) // what else the block has started need not wait for the finish
+	case l.block.policy().When == RestartAlways && l.Err() == nil:
 		l.unit.restart(l, &BlockError{l.unit.desc, "Run", errReturned})
 	}
-	if l.block.finish == nil && l.ctx.Err() != nil {
+	if l.block.finish == nil && l.Err() != nil {
 		l.link.Close() // no more news where Run has ended in the finish and there is no Finish (G5)
 	}
 }
@@ -158,7 +143,7 @@ func (l *life) fail(callback string, err error) {
 	be := &BlockError{Block: u.desc, Callback: callback, Err: err}
 	restarts := u.restart(l, be)
 	u.failed(StateRunning, be)
-	u.in.events.emit(BlockFailed{now(), u.desc, be}) // before the restart says anything: it awaits this callback
+	emit(u.in, BlockFailed{now(), u.desc, be}) // before the restart says anything: it awaits this callback
 	if !restarts {
 		u.fault(be)
 		u.stop(be)
@@ -185,7 +170,7 @@ func (l *life) consume() {
 				}
 				inMsg = true
 				if request = peer.Of(m); request != nil {
-					request.Taken(l.number)
+					request.Taken(int(l.number))
 				}
 				onMsg(m)
 				inMsg = false
@@ -240,33 +225,32 @@ func (l *life) deliver() {
 }
 
 // end ends an instance within its share of time: its context, then Finish, then Run and all other callbacks are
-// awaited (G5). emptied is closed when no OnMsg is in progress any more; cut cuts the waiting short; release ends what
+// awaited (G5). emptied is closed when no OnMsg is in progress any more; wait can be cut short; release ends what
 // the block may still wait for. It returns the names of the callbacks that did not come back. w is the goroutine of
 // initialisation where Run was never started.
-func (l *life) end(w *worker.Worker, cause error, emptied <-chan struct{}, began time.Time, share time.Duration, cut <-chan struct{}, release func()) (stuck []string) {
+func (l *life) end(w *worker.Worker, cause error, emptied <-chan struct{}, began time.Time, share time.Duration, wait *worker.Waiter, release func()) (stuck []string) {
 	tail := min(share/4, maxTail)
 	soft := began.Add(share - tail)
-	l.cancel(cause)
+	l.End(cause)
 	if w == nil && l.block.finish == nil {
-		worker.Wait(l.ran, soft, cut) // it may flush, and hears of the connection until it is through
+		wait.Wait(l.ran.Done(), soft) // it may flush, and hears of the connection until it is through
 	}
-	callbacks := []worker.Callback{{Name: "OnMsg", Done: emptied}}
-	if l.link != nil {
-		callbacks = append(callbacks, worker.Callback{Name: "OnServerConnect or OnServerDisconnect", Done: l.link.Close()})
-	}
+	var most [4]worker.Callback
+	callbacks := append(most[:0], worker.Callback{Name: "OnMsg", Done: emptied},
+		worker.Callback{Name: "OnServerConnect or OnServerDisconnect", Done: l.link.Close()})
 	if l.block.finish != nil {
 		callbacks = append(callbacks, worker.Callback{Name: "Finish", Done: l.finish(w)})
 	}
 	if w == nil {
-		callbacks = append(callbacks, worker.Callback{Name: "Run", Done: l.ran})
+		callbacks = append(callbacks, worker.Callback{Name: "Run", Done: l.ran.Done()})
 	}
-	stuck = worker.Stuck(callbacks, soft, cut)
+	stuck = wait.Stuck(callbacks, soft)
 	release() // before the time is up: a callback may hang in a Send that waits
 	if len(stuck) > 0 {
 		if worker.Closed(l.unit.in.hurried) {
 			tail = min(share, l.unit.in.share(l.unit))
 		}
-		stuck = worker.Stuck(callbacks, time.Now().Add(tail), nil)
+		stuck = new(worker.Waiter).Stuck(callbacks, time.Now().Add(tail))
 	}
 	return stuck
 }

@@ -199,7 +199,7 @@ func (c *config) check() {
 	if c.finishDelay >= c.finishTimeout {
 		c.fault("WithFinishDelay: %v: must be shorter than the finish limit %v", c.finishDelay, c.finishTimeout)
 	}
-	taken := make(map[string]int)
+	taken := make(map[string]int, len(c.appBlocks))
 	for i, d := range c.descriptors() {
 		if c.connected && i == 1 {
 			continue

@@ -96,7 +96,7 @@ func request(ctx context.Context, bc BlockCommunicator, msg Msg) (Msg, error) {
 	}
 	w := wait.Request(ctx, asker, asked)
 	defer w.Leave()
-	if to != nil && from.life.Load().flush.Err() != nil { // else its end finds the request
+	if to != nil && from.life.Load().Flush.Err() != nil { // else its end finds the request
 		w.Fail(errTimeToFinish)
 	}
 	msg[wait.Key] = w
@@ -113,7 +113,7 @@ func ends(bc BlockCommunicator) (from, to *unit, err error) {
 	if h, ok := bc.(*communicator); ok {
 		from, to = h.from, h.to
 	} else if from = origin(bc); from != nil { // a decorated one
-		to, _ = from.in.find(resp)
+		to, _ = from.in.byResp.Find(resp)
 	}
 	switch {
 	case from != nil && resp == InitiatorResponsibility, to != nil && !to.receives:
@@ -133,9 +133,9 @@ func refusal(ctx context.Context, from, to *unit) error {
 		return ErrRefused
 	case to == nil, to.box.Closed():
 		return ErrBlockEnded
-	case from.life.Load().flush.Err() != nil:
+	case from.life.Load().Flush.Err() != nil:
 		return errTimeToFinish
-	case to.shape.overflow == Reject:
+	case to.life.Load().block.overflow == Reject:
 		return ErrMailboxFull
 	}
 	return ErrBlockEnded // by a handle on a block of that name that is gone

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sputnik-go/sputnik/internal/backoff"
+	"github.com/sputnik-go/sputnik/internal/lazy"
 	"github.com/sputnik-go/sputnik/internal/worker"
 )
 
@@ -67,7 +68,7 @@ func WithRestart(p RestartPolicy) BlockOption {
 		if p.Backoff < 0 || p.BackoffCap < 0 || p.Max < 0 || p.Window < 0 {
 			b.fault("WithRestart: %+v: must not be negative", p)
 		}
-		b.restart = p
+		b.restart = &p
 	}
 }
 
@@ -94,16 +95,17 @@ func (u *unit) restart(l *life, failure error) bool {
 	switch {
 	case l.replaced:
 		return true
-	case u.shape.restart.When == RestartNever || worker.Closed(u.ending) || worker.Closed(u.in.stopping):
+	case l.block.policy().When == RestartNever || u.ending.Closed() || worker.Closed(u.in.stopping):
 		return false
 	}
 	l.replaced = true
-	u.book.State, u.book.Since = StateRestarting, time.Now()
+	u.book.state, u.book.since = StateRestarting, time.Now()
 	u.in.setDown(u.desc, failure)
 	paused := u.box.Pause() // at once: the instance gets no further message, and no news
 	l.link.Close()
-	before, through := u.keeper, make(chan struct{})
-	u.keeper = through
+	u.restarts = cmp.Or(u.restarts, new(restarts))
+	before, through := u.restarts.through, make(chan struct{})
+	u.restarts.through = through
 	go func() {
 		defer close(through)
 		pprof.SetGoroutineLabels(context.Background()) // it isn't the block's
@@ -116,34 +118,41 @@ func (u *unit) restart(l *life, failure error) bool {
 	return true
 }
 
+// restarts is what a block needs that has been restarted.
+type restarts struct {
+	storm   backoff.Storm
+	lost    lazy.Latch    // closed when the one in progress has to give up
+	through chan struct{} // closed when the last one is through
+}
+
 // replace ends the instance that failed and makes others until one is up, or until that is no longer wanted.
 func (u *unit) replace(l *life, failure error, paused <-chan struct{}) {
-	in, policy, first := u.in, u.shape.restart, failure
+	in, policy, first := u.in, l.block.policy(), failure
 	most, window := cmp.Or(policy.Max, DefaultRestartMax), cmp.Or(policy.Window, DefaultRestartWindow)
 	if !u.takeDown(l, nil, failure, paused) {
 		u.stayDown(failure)
 		return
 	}
 	for {
-		n, ok := u.storm.Count(failure, most, window)
+		n, ok := u.restarts.storm.Count(failure, most, window)
 		if !ok {
-			u.stayDown(&RestartError{u.desc, n, window, u.storm.First()})
+			u.stayDown(&RestartError{u.desc, n, window, u.restarts.storm.First()})
 			return
 		}
 		pause := backoff.Pause(n, cmp.Or(policy.Backoff, DefaultRestartBackoff), cmp.Or(policy.BackoffCap, DefaultRestartBackoffCap))
-		in.events.emit(BlockRestarting{now(), u.desc, failure, n, pause})
-		wanted := !worker.Wait(u.ending, time.Now().Add(pause), in.stopping) && !worker.Closed(in.stopping)
+		emit(in, BlockRestarting{now(), u.desc, failure, n, pause})
+		wanted := !worker.Wait(u.ending.Done(), time.Now().Add(pause), in.stopping) && !worker.Closed(in.stopping)
 		if !wanted && u.box.Stats().Depth == 0 {
-			<-u.ending // until its turn, others may yet send
+			<-u.ending.Done() // until its turn, others may yet send
 		}
-		if !wanted && (u.box.Stats().Depth == 0 || worker.Closed(u.lost) || worker.Closed(in.hurried)) {
+		if !wanted && (u.box.Stats().Depth == 0 || u.restarts.lost.Closed() || worker.Closed(in.hurried)) {
 			u.stayDown(first, failure)
 			return
 		}
 		next, err := u.renew()
 		if err == nil {
-			u.note(func(b *BlockStatus) { b.Restarts++ })
-			next.start()
+			u.note(func(b *book) { b.restarts++ })
+			next.start(make(chan struct{}))
 			next.open()
 			return
 		}
@@ -172,8 +181,10 @@ func (u *unit) renew() (*life, error) {
 	in := u.in
 	var w worker.Worker
 	defer w.GiveUp()
-	b, faults := in.create(&w, u.desc, u.position, in.patience(context.Background(), u.lost))
-	if len(faults) == 0 && (b.shape != u.shape || (b.onMsg != nil) != u.receives) {
+	made, faults := in.create(&w, in.patience(context.Background(), u.restarts.lost.Done()), u.position, u.desc)
+	b := made[0]
+	before := u.life.Load().block
+	if len(faults) == 0 && (b.shape != before.shape || b.policy() != before.policy() || (b.onMsg != nil) != u.receives) {
 		faults = []error{fmt.Errorf("block %d (%s): the factory returned a block with other options than before", u.position, u.desc)}
 	}
 	if len(faults) > 0 {
@@ -181,7 +192,7 @@ func (u *unit) renew() (*life, error) {
 	}
 	next := newLife(u, b)
 	u.life.Store(next)
-	err := in.bringUp(context.Background(), u.lost, &w, u)
+	err := in.bringUp(context.Background(), u.restarts.lost.Done(), &w, u)
 	if err != nil && next.initialised && u.state() != StateAbandoned { // Attach failed
 		u.takeDown(next, &w, err, u.box.Pause())
 	}
@@ -192,8 +203,8 @@ func (u *unit) renew() (*life, error) {
 func (u *unit) takeDown(l *life, w *worker.Worker, cause error, idle <-chan struct{}) bool {
 	began, limit := time.Now(), u.in.cfg.finishTimeout
 	share := min(cmp.Or(l.block.finishTimeout, limit/2), limit)
-	stuck := l.end(w, cause, idle, began, share, u.lost, l.timeUp)
-	u.peer.Fail(l.number, ErrBlockEnded)
+	stuck := l.end(w, cause, idle, began, share, &worker.Waiter{Cut: u.restarts.lost.Done()}, l.timeUp)
+	u.peer.Fail(int(l.number), ErrBlockEnded)
 	if len(stuck) > 0 {
 		u.fault(u.abandon(stuck, time.Since(began)))
 	}

@@ -50,7 +50,7 @@ func (u *unit) look() time.Duration {
 	news, calls := l.link.Busy()
 	handled, busy := u.box.Busy()
 	onMsg := "OnMsg"
-	if !busy || u.shape.serial && news != "" {
+	if !busy || l.block.serial && news != "" {
 		onMsg = ""
 	}
 	u.see(0, news, uint64(l.number)<<32+uint64(calls), limit) //nolint:gosec // counts
@@ -60,15 +60,15 @@ func (u *unit) look() time.Duration {
 
 // see notes one look at a callback, and tells when it stalls, and when it came back.
 func (u *unit) see(i int, callback string, mark uint64, limit time.Duration) {
-	turn, callback, took := u.watched[i].See(callback, mark, limit)
+	turn, callback, took := u.watched.See(i, callback, mark, limit)
 	if turn == watch.None {
 		return
 	}
-	u.note(func(b *BlockStatus) { b.Stalled = cmp.Or(u.watched[0].Stalled(), u.watched[1].Stalled()) })
+	u.note(func(b *book) { b.stalled = u.watched.Stalled() })
 	if turn == watch.Stalled {
 		u.peer.Inquire()
-		u.in.events.emit(CallbackStalled{now(), u.desc, callback, took, u.stacks()})
+		emit(u.in, CallbackStalled{now(), u.desc, callback, took, u.stacks()})
 	} else {
-		u.in.events.emit(CallbackReturned{now(), u.desc, callback, took})
+		emit(u.in, CallbackReturned{now(), u.desc, callback, took})
 	}
 }

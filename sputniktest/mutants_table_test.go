@@ -4,7 +4,7 @@ var mutants = []mutant{
 	// Initialisation and order.
 	{
 		"the next Init runs although one has failed", "initiator.go",
-		"if err = cmp.Or(err, cause); err != nil {", "if err = cmp.Or(err, cause); err != nil && callback != \"Init\" {",
+		"return err == nil\n\t}\n\thung, ran", "return err == nil || i < n\n\t}\n\thung, ran",
 	},
 	{
 		"forget a rollback", "landing.go",
@@ -20,7 +20,7 @@ var mutants = []mutant{
 	},
 	{
 		"Finish before the mailbox is empty", "landing.go",
-		"if !worker.Wait(drained, began.Add(share/4*3), in.hurried) {", "if share < 0 {",
+		"if !in.finishes.Wait(drained, began.Add(share/4*3)) {", "if share < 0 {",
 	},
 	{
 		"Run is not awaited", "life.go",
@@ -48,8 +48,8 @@ var mutants = []mutant{
 		"time.Since(came) >= sameDelivery", "time.Since(came) >= sameDelivery/2",
 	},
 	{
-		"a block may take more than its share", "landing.go",
-		"share := left / 2", "share := in.cfg.finishTimeout",
+		"a block may take more than its share", "internal/allowance/allowance.go",
+		"share = left / 2", "share = a.total",
 	},
 	{
 		"an abandoned block is not in the error", "landing.go",
@@ -123,7 +123,7 @@ var mutants = []mutant{
 	},
 	{
 		"the connector finishes first", "landing.go",
-		"for _, u := range slices.Backward(in.blocks()) {\n\t\tin.finish(u, w, nil)", "if in.connector != nil {\n\t\tin.connector.unit.life.Load().cancel(cause)\n\t}\n\tfor _, u := range slices.Backward(in.blocks()) {\n\t\tin.finish(u, w, nil)",
+		"for _, u := range slices.Backward(in.blocks()) {\n\t\tin.finish(u, w, nil)", "if in.connector != nil {\n\t\tin.connector.unit.life.Load().End(cause)\n\t}\n\tfor _, u := range slices.Backward(in.blocks()) {\n\t\tin.finish(u, w, nil)",
 	},
 	// Requests and broadcasts.
 	{
@@ -132,7 +132,7 @@ var mutants = []mutant{
 	},
 	{
 		"a request is not failed when the instance that has it ends", "restart.go",
-		"u.peer.Fail(l.number, ErrBlockEnded)", "_ = ErrBlockEnded",
+		"u.peer.Fail(int(l.number), ErrBlockEnded)", "_ = ErrBlockEnded",
 	},
 	{
 		"a request can be answered twice", "internal/wait/wait.go",
@@ -161,7 +161,7 @@ var mutants = []mutant{
 	},
 	{
 		"a removed block's mailbox is not emptied", "landing.go",
-		"if !worker.Wait(drained, began.Add(share/4*3), in.hurried) {", "if _, removed := why.(*RemoveRequestError); removed || !worker.Wait(drained, began.Add(share/4*3), in.hurried) {",
+		"if !in.finishes.Wait(drained, began.Add(share/4*3)) {", "if _, removed := why.(*RemoveRequestError); removed || !worker.Wait(drained, began.Add(share/4*3), in.hurried) {",
 	},
 	{
 		"a removed block stays in the list", "change.go",
@@ -178,7 +178,7 @@ var mutants = []mutant{
 	},
 	{
 		"two instances at once", "restart.go",
-		"stuck := l.end(w, cause, idle, began, share, u.lost, l.timeUp)", "go l.end(w, cause, idle, began, share, u.lost, l.timeUp)\n\tvar stuck []string",
+		"stuck := l.end(w, cause, idle, began, share, &worker.Waiter{Cut: u.restarts.lost.Done()}, l.timeUp)", "go l.end(w, cause, idle, began, share, &worker.Waiter{Cut: u.restarts.lost.Done()}, l.timeUp)\n\tvar stuck []string",
 	},
 	{
 		"a storm never ends", "internal/backoff/storm.go",
@@ -186,7 +186,7 @@ var mutants = []mutant{
 	},
 	{
 		"a restart although the process stops", "restart.go",
-		"worker.Closed(u.ending) || worker.Closed(u.in.stopping)", "worker.Closed(u.ending)",
+		"u.ending.Closed() || worker.Closed(u.in.stopping)", "u.ending.Closed()",
 	},
 	{
 		"a failure that stays uncured is not in the error", "restart.go",

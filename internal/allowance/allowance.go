@@ -66,3 +66,21 @@ func (a *Allowance) Left() time.Duration {
 	}
 	return time.Until(a.ends)
 }
+
+// Half stands for a reserve of half of what is left.
+const Half time.Duration = -1
+
+// Share is that of one of so many who spend it one after another: its own limit, if it isn't 0, or all that is left but
+// for the reserve, of which more than a quarter of what is left is never kept.
+func (a *Allowance) Share(limit, reserve time.Duration, all int) time.Duration {
+	left := a.Left()
+	share := left - min(left/4, reserve)
+	switch {
+	case limit > 0:
+		share = min(limit, left)
+	case reserve == Half:
+		share = left / 2
+	}
+	// A little, even when all is used up; but not so much that thousands who hang add up.
+	return max(share, min(time.Millisecond, a.grace/time.Duration(all)))
+}

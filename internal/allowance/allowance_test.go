@@ -56,3 +56,20 @@ func TestWhatIsCutBeforeItBeginsIsTheGrace(t *testing.T) {
 		require.Equal(t, time.Second, a.Left())
 	})
 }
+
+func TestAShareLeavesSomethingToTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := New(20*time.Second, time.Second)
+		a.Begin()
+		require.Equal(t, 10*time.Second, a.Share(0, Half, 3))
+		require.Equal(t, 17*time.Second, a.Share(0, 3*time.Second, 3))
+		require.Equal(t, 20*time.Second, a.Share(0, 0, 3), "the last one")
+		require.Equal(t, 2*time.Second, a.Share(2*time.Second, Half, 3), "its own")
+		require.Equal(t, 20*time.Second, a.Share(time.Minute, 0, 3))
+		time.Sleep(16 * time.Second)
+		require.Equal(t, 3*time.Second, a.Share(0, 3*time.Second, 3), "a quarter is enough")
+		time.Sleep(5 * time.Second)
+		require.Equal(t, time.Millisecond, a.Share(0, Half, 3))
+		require.Equal(t, 10*time.Microsecond, a.Share(time.Second, 0, 100_000))
+	})
+}

@@ -1,7 +1,11 @@
 // Package link brings the news of a connection to one receiver that may be slow.
 package link
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/sputnik-go/sputnik/internal/lazy"
+)
 
 // Link makes the news alternate strictly, connect, disconnect, connect, and skips what is outdated: a slow
 // receiver gets the newest state, not the history.
@@ -20,8 +24,7 @@ type Link struct {
 	calling string // the one in progress
 	opened  bool
 	closed  bool
-	busy    bool          // somebody delivers, or is going to
-	idle    chan struct{} // closed when not busy
+	busy    chan struct{} // somebody delivers, or is going to; closed when not any more; nil: nobody
 }
 
 // The names of the callbacks.
@@ -33,9 +36,7 @@ const (
 // New makes a link. resume is called, with the link's lock held, when there is something to deliver: it must see to it
 // that somebody soon does. connect and disconnect, the receiver's callbacks, may be nil.
 func New(resume func(), connect func(conn any), disconnect func()) *Link {
-	l := &Link{resume: resume, connect: connect, disconnect: disconnect, idle: make(chan struct{})}
-	close(l.idle)
-	return l
+	return &Link{resume: resume, connect: connect, disconnect: disconnect}
 }
 
 // Open lets news through from now on, and sets the state of the connection.
@@ -53,19 +54,19 @@ func (l *Link) Set(number int, conn any) <-chan struct{} {
 	defer l.mu.Unlock()
 	l.want, l.conn = number, conn
 	switch {
-	case !l.opened || l.closed || l.told == l.want && !l.busy:
+	case !l.opened || l.closed || l.told == l.want && l.busy == nil:
 		return nil
-	case !l.busy:
-		l.busy, l.idle = true, make(chan struct{})
+	case l.busy == nil:
+		l.busy = make(chan struct{})
 		l.resume()
 	}
-	return l.idle
+	return l.busy
 }
 
 // Close lets nothing more through. Of a nil Link there is nothing to close. The returned channel is closed when no callback is in progress.
 func (l *Link) Close() <-chan struct{} {
 	if l == nil {
-		return nil
+		return lazy.Closed()
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -73,7 +74,10 @@ func (l *Link) Close() <-chan struct{} {
 	if l.calling == "" {
 		l.rest()
 	}
-	return l.idle
+	if l.busy == nil {
+		return lazy.Closed()
+	}
+	return l.busy
 }
 
 // Next returns the callback that is due, by which the receiver is told; nil ends the delivery.
@@ -118,8 +122,8 @@ func (l *Link) Busy() (name string, calls int) {
 
 // rest ends busy. Called with the lock held.
 func (l *Link) rest() {
-	if l.busy {
-		l.busy = false
-		close(l.idle)
+	if l.busy != nil {
+		close(l.busy)
+		l.busy = nil
 	}
 }

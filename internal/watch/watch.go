@@ -1,7 +1,10 @@
 // Package watch finds, by looking from time to time, calls that don't return.
 package watch
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Call is what is remembered of a place where one call follows another. The zero value is ready; it is not safe for
 // concurrent use.
@@ -45,4 +48,31 @@ func (c *Call) Stalled() string {
 		return c.name
 	}
 	return ""
+}
+
+// Calls is what is remembered of several places; nothing while no call is in progress. The zero value is ready; it is
+// not safe for concurrent use.
+type Calls struct{ places *[2]Call }
+
+// See is [Call.See] at one of two places.
+func (c *Calls) See(place int, name string, mark uint64, limit time.Duration) (turn Turn, of string, took time.Duration) {
+	if c.places == nil {
+		if name == "" {
+			return None, "", 0
+		}
+		c.places = new([2]Call)
+	}
+	turn, of, took = c.places[place].See(name, mark, limit)
+	if c.places[0].name+c.places[1].name == "" {
+		c.places = nil
+	}
+	return turn, of, took
+}
+
+// Stalled is [Call.Stalled] at one of the places.
+func (c *Calls) Stalled() string {
+	if c.places == nil {
+		return ""
+	}
+	return cmp.Or(c.places[0].Stalled(), c.places[1].Stalled())
 }

@@ -56,3 +56,23 @@ func TestNothingNeverStalls(t *testing.T) {
 		require.Empty(t, c.Stalled())
 	})
 }
+
+func TestNothingIsKeptWhileNoCallIsInProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var c Calls
+		see := func(place int, name string) Turn {
+			turn, _, _ := c.See(place, name, 1, time.Second)
+			return turn
+		}
+		require.Equal(t, None, see(0, ""))
+		require.Nil(t, c.places)
+		require.Equal(t, None, see(1, "OnMsg"))
+		time.Sleep(time.Second)
+		require.Equal(t, None, see(0, ""))
+		require.Equal(t, Stalled, see(1, "OnMsg"))
+		require.Equal(t, "OnMsg", c.Stalled())
+		require.Equal(t, Returned, see(1, ""))
+		require.Empty(t, c.Stalled())
+		require.Nil(t, c.places)
+	})
+}

@@ -4,7 +4,8 @@ package worker
 import "time"
 
 // Worker runs steps one after another on one goroutine. A step that ends the goroutine, or that is given up, costs
-// the goroutine; the next step gets a new one. The zero value is ready; it is not safe for concurrent use.
+// the goroutine; the next step gets a new one. The zero value is ready; it is not safe for concurrent use. For many
+// steps see [Worker.Each].
 type Worker struct{ steps chan func() }
 
 // Run hands a step over; it waits for the step before.
@@ -77,18 +78,28 @@ func (p Patience) Await(done <-chan error) (outcome error, came bool) { //nolint
 	}
 }
 
-// Wait returns false when the time was up, or cut was closed, before done.
-func Wait(done <-chan struct{}, until time.Time, cut <-chan struct{}) bool {
+// Waiter waits for one thing after another, on one goroutine, until Cut is closed.
+type Waiter struct {
+	Cut   <-chan struct{}
+	timer *time.Timer // of the last wait; nil: there was none
+}
+
+// Wait returns false when the time was up, or Cut was closed, before done.
+func (w *Waiter) Wait(done <-chan struct{}, until time.Time) bool {
 	if Closed(done) {
 		return true
 	}
-	timer := time.NewTimer(time.Until(until))
-	defer timer.Stop()
+	if w.timer == nil {
+		w.timer = time.NewTimer(time.Until(until))
+	} else {
+		w.timer.Reset(time.Until(until))
+	}
+	defer w.timer.Stop()
 	select {
 	case <-done:
 		return true
-	case <-timer.C:
-	case <-cut:
+	case <-w.timer.C:
+	case <-w.Cut:
 	}
 	return Closed(done)
 }
@@ -100,13 +111,19 @@ type Callback struct {
 }
 
 // Stuck returns the names of those that did not return in time.
-func Stuck(callbacks []Callback, until time.Time, cut <-chan struct{}) (stuck []string) {
+func (w *Waiter) Stuck(callbacks []Callback, until time.Time) (stuck []string) {
 	for _, c := range callbacks {
-		if !Wait(c.Done, until, cut) {
+		if !w.Wait(c.Done, until) {
 			stuck = append(stuck, c.Name)
 		}
 	}
 	return stuck
+}
+
+// Wait is that of a [Waiter] that is used once.
+func Wait(done <-chan struct{}, until time.Time, cut <-chan struct{}) bool {
+	w := Waiter{Cut: cut}
+	return w.Wait(done, until)
 }
 
 // Closed tells whether a channel is closed, or has something to receive, which is then gone.

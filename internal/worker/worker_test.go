@@ -79,10 +79,10 @@ func TestStuckNamesThoseThatDidNotReturn(t *testing.T) {
 		done, never, cut := make(chan struct{}), make(chan struct{}), make(chan struct{})
 		time.AfterFunc(time.Second, func() { close(done) })
 		all := []Callback{{"late", done}, {"never", never}}
-		require.Equal(t, []string{"never"}, Stuck(all, time.Now().Add(time.Minute), nil))
+		require.Equal(t, []string{"never"}, new(Waiter).Stuck(all, time.Now().Add(time.Minute)))
 		time.AfterFunc(time.Second, func() { close(cut) })
 		began := time.Now()
-		require.Equal(t, []string{"never"}, Stuck(all, time.Now().Add(time.Minute), cut))
+		require.Equal(t, []string{"never"}, (&Waiter{Cut: cut}).Stuck(all, time.Now().Add(time.Minute)))
 		require.Equal(t, time.Second, time.Since(began))
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"os"
 	"slices"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/sputnik-go/sputnik/blocks/nats"
 	"github.com/sputnik-go/sputnik/blocks/nats/embedded"
 	"github.com/sputnik-go/sputnik/blocks/syslog"
+	"github.com/sputnik-go/sputnik/blocks/systemd"
 	"github.com/sputnik-go/sputnik/examples/cli"
 )
 
@@ -99,25 +101,37 @@ func (s *syslog2nats) blocks() []cli.Block {
 			New: func(f cli.Flight) *sputnik.Block { return syslog.NewBlock(f.Log) },
 			To:  "to",
 		},
+		{
+			Section: cli.Section{
+				Name: systemd.Name, About: "tells the service manager how the process is; runs where that asks for it",
+				Default: systemd.DefaultConf(), Check: cli.Reads(systemd.ReadConf),
+			},
+			New: func(f cli.Flight) *sputnik.Block { return systemd.NewBlock(f.Log) },
+		},
 	}
 }
 
 // arrange puts in front what is wanted beside the configured list. What stands in front finishes last: the tail prints what
-// the producer still stores, the broker outlives both, and admin tells of all of them.
+// the producer still stores, the broker outlives both, admin and systemd tell of all of them.
 func (s *syslog2nats) arrange(cf sputnik.ConfFactory, blocks []sputnik.BlockDescriptor) []sputnik.BlockDescriptor {
 	conf, err := nats.ReadConf(cf)
-	for _, b := range []struct {
-		name   string
-		wanted bool
-	}{
-		{nats.TailName, s.flags.Tail},
-		{embedded.Name, err == nil && conf.Embedded()}, // an error is reported when everything is checked
-		{admin.Name, s.flags.Admin},
-	} {
-		listed := slices.ContainsFunc(blocks, func(other sputnik.BlockDescriptor) bool { return other.Name == b.name })
-		if b.wanted && !listed {
-			blocks = slices.Insert(blocks, 0, sputnik.BlockDescriptor{Name: b.name, Responsibility: b.name})
+	front := []string{systemd.Name, admin.Name, embedded.Name, nats.TailName}
+	wanted := map[string]bool{
+		systemd.Name:  os.Getenv("NOTIFY_SOCKET") != "",
+		admin.Name:    s.flags.Admin,
+		embedded.Name: err == nil && conf.Embedded(), // an error is reported when everything is checked
+		nats.TailName: s.flags.Tail,
+	}
+	for rank, name := range front {
+		listed := slices.ContainsFunc(blocks, func(other sputnik.BlockDescriptor) bool { return other.Name == name })
+		if !wanted[name] || listed {
+			continue
 		}
+		at := 0
+		for at < len(blocks) && slices.Contains(front[:rank], blocks[at].Name) {
+			at++
+		}
+		blocks = slices.Insert(blocks, at, sputnik.BlockDescriptor{Name: name, Responsibility: name})
 	}
 	return blocks
 }

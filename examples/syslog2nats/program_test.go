@@ -4,6 +4,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -186,4 +188,27 @@ func TestStdoutClosed(t *testing.T) {
 	assert.Equal(t, cli.ExitFailure, p.exit(t))
 	assert.Contains(t, p.stderr.String(), "broken pipe")
 	assertFinishOrder(t, p)
+}
+
+// What isn't listed finds its place: behind what tells of it, in front of what needs it.
+func TestArrange(t *testing.T) {
+	folder := t.TempDir()
+	list := func(args ...string) string {
+		p := start(t, environ(), append([]string{"list", "--conf", folder}, args...)...)
+		require.Zero(t, p.exit(t))
+		var names []string
+		for _, m := range regexp.MustCompile(`(?m)^\d+\. (\S+)`).FindAllStringSubmatch(p.stdout.String(), -1) {
+			names = append(names, m[1])
+		}
+		return strings.Join(names, " ")
+	}
+	t.Setenv("NOTIFY_SOCKET", "")
+	assert.Equal(t, "nats.embedded nats.producer syslog", list())
+	assert.Equal(t, "admin nats.embedded nats.tail nats.producer syslog", list("--admin", "--tail"))
+	t.Setenv("NOTIFY_SOCKET", "@x")
+	assert.Equal(t, "systemd nats.embedded nats.producer syslog", list())
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "blocks.yaml"), []byte("blocks: [{name: systemd}, {name: admin}, {name: nats.producer}, {name: syslog}]"), 0o600))
+	assert.Equal(t, "systemd admin nats.embedded nats.tail nats.producer syslog", list("--admin", "--tail"))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "nats.yaml"), []byte("urls: [nats://h]"), 0o600))
+	assert.Equal(t, "systemd admin nats.producer syslog", list())
 }

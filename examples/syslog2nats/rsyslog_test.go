@@ -120,11 +120,15 @@ func TestRsyslog(t *testing.T) {
 		"UDP":           {"udp", "rsyslog", "", "", "", `type="omfwd" protocol="udp"`},
 		"TCP":           {"tcp", "rsyslog", "", "", "", `type="omfwd" protocol="tcp"`},
 		"octet-counted": {"tcp", "rsyslog", "", "", "", `type="omfwd" protocol="tcp" TCP_Framing="octet-counted" template="RSYSLOG_SyslogProtocol23Format"`},
-		"TLS": {"tls", "rsyslog-gnutls", "lmnsd_gtls", "", `DefaultNetstreamDriver="gtls" DefaultNetstreamDriverCAFile="` + ca + `"`,
-			`type="omfwd" protocol="tcp" TCP_Framing="octet-counted" StreamDriver="gtls" StreamDriverMode="1" StreamDriverAuthMode="x509/name" StreamDriverPermittedPeers="localhost"`},
+		"TLS": {
+			"tls", "rsyslog-gnutls", "lmnsd_gtls", "", `DefaultNetstreamDriver="gtls" DefaultNetstreamDriverCAFile="` + ca + `"`,
+			`type="omfwd" protocol="tcp" TCP_Framing="octet-counted" StreamDriver="gtls" StreamDriverMode="1" StreamDriverAuthMode="x509/name" StreamDriverPermittedPeers="localhost"`,
+		},
 		"RELP": {"relp", "rsyslog-relp", "omrelp", `module(load="omrelp")`, "", `type="omrelp"`},
-		"RELP over TLS": {"relp+tls", "rsyslog-relp", "omrelp", `module(load="omrelp")`, "",
-			`type="omrelp" tls="on" tls.caCert="` + ca + `" tls.myCert="` + cert + `" tls.myPrivKey="` + key + `" tls.authMode="name" tls.permittedPeer=["localhost"]`},
+		"RELP over TLS": {
+			"relp+tls", "rsyslog-relp", "omrelp", `module(load="omrelp")`, "",
+			`type="omrelp" tls="on" tls.caCert="` + ca + `" tls.myCert="` + cert + `" tls.myPrivKey="` + key + `" tls.authMode="name" tls.permittedPeer=["localhost"]`,
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

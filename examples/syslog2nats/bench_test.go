@@ -19,7 +19,8 @@ func BenchmarkLines(b *testing.B) {
 			p.stderr.await(b, 0, "msg=ready")
 			errs := make(chan error, conns)
 			for sender := range conns {
-				go func() { errs <- sendNumbered(p.dial(b, "tcp"), sender, b.N/conns+1) }()
+				c := p.dial(b, "tcp")
+				go func() { errs <- sendNumbered(c, sender, b.N/conns+1) }()
 			}
 			for range conns {
 				require.NoError(b, <-errs)

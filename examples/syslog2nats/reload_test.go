@@ -38,7 +38,7 @@ func TestReload(t *testing.T) {
 	configure("max_line: 40\nlisten: [" + address + "]")
 	p.kill(syscall.SIGHUP)
 	_, line = p.stderr.await(t, line, "msg=listening .*tcp="+address)
-	_, line = p.stderr.await(t, line, `msg=reloaded took=\d`)
+	p.stderr.await(t, line, `msg=reloaded took=\d`)
 	c = p.dial(t, "tcp")
 	send(t, c, lines([]string{"third, 0123456789"}))
 	accepted(t, c)

@@ -43,9 +43,9 @@ func startRsyslog(t *testing.T, needs, module, global, action string) *rsyslog {
 			t.Skipf("%s is not installed (Debian package %s)", module, needs)
 		}
 	}
-	folder, err := os.MkdirTemp("", "rsyslog") // a socket's path has to be short
+	folder, err := os.MkdirTemp("", "rsyslog") //nolint:usetesting // a socket's path has to be short
 	require.NoError(t, err)
-	t.Cleanup(func() { os.RemoveAll(folder) })
+	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(folder)) })
 	conf := filepath.Join(folder, "rsyslog.conf")
 	require.NoError(t, os.WriteFile(conf, fmt.Appendf(nil, rsyslogConf, folder, global, action), 0o600))
 	out, err := exec.Command(path, "-N1", "-f", conf).CombinedOutput()

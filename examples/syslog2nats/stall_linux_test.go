@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -112,7 +111,7 @@ func fill(t *testing.T, p *process, conns int) *filled {
 			f.lines++
 			require.Less(t, f.lines, bound, "the sender is never held up")
 			if err != nil {
-				require.True(t, errors.Is(err, os.ErrDeadlineExceeded), err)
+				require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 				f.conns, f.rest = append(f.conns, c), append(f.rest, text[n:])
 				break
 			}

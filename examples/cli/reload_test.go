@@ -24,7 +24,12 @@ type running struct {
 
 func run(t *testing.T, nameText ...string) *running {
 	t.Helper()
-	r := &running{toy: newToy(), folder: files(t, nameText...), signals: make(chan os.Signal, 10), code: make(chan int, 1)}
+	return newToy().run(t, nameText...)
+}
+
+func (y *toy) run(t *testing.T, nameText ...string) *running {
+	t.Helper()
+	r := &running{toy: y, folder: files(t, nameText...), signals: make(chan os.Signal), code: make(chan int, 1)}
 	inv := cli.Invocation{Args: []string{"--conf", r.folder}, Stdout: r.journal, Stderr: r.journal, Signals: r.signals}
 	go func() { r.code <- r.program().Run(inv) }()
 	return r
@@ -115,35 +120,62 @@ func TestFailureEndsAll(t *testing.T) {
 	assert.Contains(t, r.journal.String(), `block "source": Run: fails`)
 }
 
-// Signals that come while one flight ends and the next begins are heard.
+// A signal that comes while one flight ends, and another one is to follow, ends the process.
 func TestSignalBetweenFlights(t *testing.T) {
-	r := run(t, "source.yaml", "every: 1s")
-	r.journal.expect(t, "begins, every 1s", "runs, odd is yes")
+	r := run(t, "source.yaml", "odd: end slowly")
+	r.journal.expect(t, "begins, every 1h30m0s", "runs, odd is end slowly")
 	reload := <-r.reload
 	require.NoError(t, reload(t.Context()))
-	r.signals <- syscall.SIGTERM
+	r.journal.expect(t, "ends, every 1h30m0s, error <nil>, reloading true")
+	for range 3 { // the last but one has been heard when the last one is taken
+		r.signals <- syscall.SIGTERM
+	}
+	require.ErrorContains(t, reload(t.Context()), "stopping")
+	close(r.gate)
+	r.journal.expect(t, "closed")
 	assert.Zero(t, r.exit(t))
-	require.Error(t, reload(t.Context()))
+	assert.Empty(t, r.journal.entries, "no other flight")
 }
 
-// Whoever asks while a reload is in progress gets another one: the files may have been read before they were written.
-func TestReloadDuringReload(t *testing.T) {
+// Whoever asks while a flight begins gets a reload after that: the files may have been read before they were written.
+func TestReloadWhileAFlightBegins(t *testing.T) {
+	r := run(t, "source.yaml", "odd: begin slowly")
+	r.journal.expect(t, "begins, every 1h30m0s")
+	reload := <-r.reload
+	r.put(t, "source.yaml", "every: 1s")
+	require.ErrorContains(t, reload(t.Context()), "after that")
+	close(r.gate)
+	r.journal.expect(t, "runs, odd is begin slowly", "ends, every 1h30m0s, error <nil>, reloading true", "closed",
+		"begins, every 1s", "runs, odd is yes")
+	r.signals <- syscall.SIGTERM
+	r.journal.expect(t, "ends, every 1s, error <nil>, reloading false", "closed")
+	assert.Zero(t, r.exit(t))
+}
+
+// Nothing has gone wrong then: that is a clean end, too.
+func TestSignalWhileAFlightBegins(t *testing.T) {
+	y := newToy()
+	y.hold = true
+	r := y.run(t)
+	r.journal.expect(t, "opens")
+	for range 3 { // the last but one has been heard when the last one is taken
+		r.signals <- syscall.SIGTERM
+	}
+	close(r.gate)
+	r.journal.expect(t, "closed")
+	assert.Zero(t, r.exit(t))
+	assert.Empty(t, r.journal.entries, "it never runs")
+}
+
+// Many at once are at least one.
+func TestReloadAgainAndAgain(t *testing.T) {
 	r := run(t, "source.yaml", "every: 1s")
 	r.journal.expect(t, "begins, every 1s", "runs, odd is yes")
 	r.put(t, "source.yaml", "every: 2s")
 	for range 5 {
 		r.signals <- syscall.SIGHUP
 	}
-	for seen := 0; seen < 2; { // one at least for the first, one for those that came meanwhile
-		select {
-		case entry := <-r.journal.entries:
-			if strings.HasPrefix(entry, "begins, every 2s") {
-				seen++
-			}
-		case <-time.After(patience):
-			require.Fail(t, "no second reload", r.journal.String())
-		}
-	}
+	r.journal.expect(t, "ends, every 1s, error <nil>, reloading true", "closed", "begins, every 2s")
 	r.signals <- syscall.SIGTERM
-	r.exit(t)
+	assert.Zero(t, r.exit(t))
 }

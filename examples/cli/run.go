@@ -32,7 +32,21 @@ func (r *program) run() error {
 	}
 	run := &runner{program: r, signals: make(chan os.Signal, 16)}
 	defer run.listen()()
-	return run.flyAll(set)
+	if err := run.flyAll(set); !interrupted(err) {
+		return err
+	}
+	return nil
+}
+
+// interrupted tells whether nothing went wrong but that a signal came while the blocks were initialised.
+func interrupted(err error) bool {
+	parts := each(err)
+	in, ok := errors.AsType[*sputnik.InitError](parts[0])
+	if !ok || len(parts) > 1 {
+		return false
+	}
+	_, signalled := in.Err.(*sputnik.SignalError) //nolint:errorlint // that alone, and not with another one
+	return signalled
 }
 
 // flyAll flies with set, and again with each configuration that is asked for, until a flight ends for another reason.

@@ -87,13 +87,15 @@ func readLinks(cf sputnik.ConfFactory) (linksConf, error) {
 type toy struct {
 	journal *journal
 	reload  chan func(context.Context) error // of each flight
+	gate    chan struct{}                    // a slow Init, or a slow end, waits for it; also Open, with hold
+	hold    bool
 	first   struct {
 		First bool `help:"Put quiet in front."`
 	}
 }
 
 func newToy() *toy {
-	return &toy{journal: newJournal(), reload: make(chan func(context.Context) error, 10)}
+	return &toy{journal: newJournal(), reload: make(chan func(context.Context) error, 10), gate: make(chan struct{})}
 }
 
 func init() {
@@ -135,6 +137,10 @@ func (y *toy) program() cli.Program {
 		},
 		Open: func(f cli.Flight) ([]sputnik.SputnikOption, io.Closer, error) {
 			y.reload <- f.Reload
+			if y.hold {
+				y.journal.add("opens")
+				<-y.gate
+			}
 			return nil, closer(func() error { y.journal.add("closed"); return nil }), nil
 		},
 	}
@@ -157,6 +163,9 @@ func (y *toy) source(f cli.Flight) *sputnik.Block {
 				return errors.New("refused by Init")
 			}
 			y.journal.add("begins, every " + c.Every.String())
+			if c.Odd == "begin slowly" {
+				<-y.gate
+			}
 			return nil
 		}),
 		sputnik.WithRunContext(func(ctx context.Context, _ sputnik.BlockCommunicator) error {
@@ -178,8 +187,11 @@ func (y *toy) source(f cli.Flight) *sputnik.Block {
 				reloading = r.Reloading()
 			}
 			y.journal.add(fmt.Sprintf("ends, every %s, error %v, reloading %v", again.Every, err, reloading))
-			if c.Odd == "end badly" {
+			switch c.Odd {
+			case "end badly":
 				return errors.New("ends badly")
+			case "end slowly":
+				<-y.gate
 			}
 			return nil
 		}),

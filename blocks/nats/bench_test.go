@@ -3,6 +3,7 @@ package nats
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -44,7 +45,7 @@ func BenchmarkStored(b *testing.B) {
 	for range b.N {
 		loop = append(loop, rate(func() { publishLoop(b, nc, "") }))
 		block = append(block, rate(func() { sendAll(b, producer) }))
-		withID = append(withID, rate(func() { publishLoop(b, nc, fmt.Sprint(len(loop), "-")) }))
+		withID = append(withID, rate(func() { publishLoop(b, nc, fmt.Sprint("an-instance-", len(loop), "-")) }))
 		toLoop = append(toLoop, block[len(block)-1]/loop[len(loop)-1])
 		toWithID = append(toWithID, block[len(block)-1]/withID[len(withID)-1])
 	}
@@ -76,7 +77,7 @@ func publishLoop(b *testing.B, nc *nats.Conn, ids string) {
 	for i := range round {
 		msg := &nats.Msg{Subject: "syslog.user.info", Data: make([]byte, payload)}
 		if ids != "" {
-			msg.Header = nats.Header{jetstream.MsgIDHeader: {fmt.Sprint("some-instance-of-26-chars-", ids, i)}}
+			msg.Header = nats.Header{jetstream.MsgIDHeader: {ids + strconv.Itoa(i)}}
 		}
 		_, err := js.PublishMsgAsync(msg, jetstream.WithStallWait(time.Minute))
 		require.NoError(b, err)

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -80,14 +81,18 @@ func (u *uplink) setCut(cut bool) {
 	}
 }
 
-// startHub starts a server with a leaf node port that wants a password.
-func startHub(t *testing.T) *server.Server {
+// startHub starts a server with a leaf node port that wants TLS and a password.
+func startHub(t *testing.T, certFile, keyFile string) *server.Server {
 	t.Helper()
+	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
+	require.NoError(t, err)
 	opts := &server.Options{
 		ServerName: "hub", DontListen: true, NoSigs: true, NoLog: true,
 		JetStream: true, StoreDir: t.TempDir(), JetStreamDomain: "hub",
 	}
 	opts.LeafNode.Host, opts.LeafNode.Port = "127.0.0.1", server.RANDOM_PORT
+	opts.LeafNode.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	opts.LeafNode.TLSTimeout = tlsTimeout
 	opts.LeafNode.Username, opts.LeafNode.Password = "edge", "secret"
 	hub, err := server.NewServer(opts)
 	require.NoError(t, err)
@@ -115,13 +120,15 @@ func TestEdgeWithoutItsUplink(t *testing.T) {
 	const batch = 500
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	hub := startHub(t)
+	cert, key := certificate(t)
+	hub := startHub(t, cert, key)
 	varz, err := hub.Varz(nil)
 	require.NoError(t, err)
 	link := newUplink(t, fmt.Sprintf("127.0.0.1:%d", varz.LeafNode.Port))
 	conf := DefaultConf()
 	conf.ServerName, conf.Store, conf.Domain = "edge-1", t.TempDir(), "edge1"
-	conf.Leaf = []string{"nats://edge:secret@" + link.listener.Addr().String()}
+	conf.LeafCA = cert
+	conf.Leaf = []string{"tls://edge:secret@" + link.listener.Addr().String()}
 	conf.LeafLocal = []string{"syslog.>"}
 	require.NoError(t, conf.check())
 	edge := start(t, conf)

@@ -13,7 +13,7 @@ const (
 	keepAlive   = 15 * time.Second // a comment, so that nobody in between takes the stream for dead
 	streamLimit = 10 * time.Second // for a client to take what is written
 	lastMoment  = 200 * time.Millisecond
-	retryAfter  = 2 * time.Second  // what a browser waits before it comes again
+	retryAfter  = 2 * time.Second // what a browser waits before it comes again
 )
 
 // EventList is the answer of /events to a client that accepts JSON and no stream.

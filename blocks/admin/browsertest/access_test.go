@@ -66,9 +66,18 @@ func TestScreenReaderFindsItsWay(t *testing.T) {
 		}
 		assert.Empty(t, unnamed, "at %d px", width)
 		for _, want := range []node{
-			{"region", "Blocks"}, {"region", "Connection"}, {"region", "Events"}, {"group", "Actions"}, {"group", "Health"},
-			{"table", "Blocks"}, {"button", "Stop…"}, {"combobox", "Show"}, {"list", "Events, newest first"},
-			{"heading", "Blocks"}, {"heading", "Connection"}, {"heading", "Events"},
+			{"region", "Blocks"},
+			{"region", "Connection"},
+			{"region", "Events"},
+			{"group", "Actions"},
+			{"group", "Health"},
+			{"table", "Blocks"},
+			{"button", "Stop…"},
+			{"combobox", "Show"},
+			{"list", "Events, newest first"},
+			{"heading", "Blocks"},
+			{"heading", "Connection"},
+			{"heading", "Events"},
 		} {
 			assert.Contains(t, nodes, want, "at %d px", width)
 		}
@@ -109,10 +118,10 @@ func TestKeyboardReachesEveryControl(t *testing.T) {
 		window.reached = new Set();
 		window.bare = [];
 		return true })()`)
-	for range get[int](page, `controls.length`) {
+	for range get[int](page, `controls.length`) + 10 { // the browser itself adds areas that scroll
 		page.press("\t")
 		get[bool](page, `(() => { const e = document.activeElement, s = getComputedStyle(e); reached.add(e);
-			if (s.outlineStyle === 'none' || parseFloat(s.outlineWidth) < 2) bare.push(e.outerHTML.slice(0, 100)); return true })()`)
+			if (e !== document.body && (s.outlineStyle === 'none' || parseFloat(s.outlineWidth) < 2)) bare.push(e.outerHTML.slice(0, 100)); return true })()`)
 	}
 	assert.Equal(t, []string{}, get[[]string](page, `controls.filter(e => e.isConnected && !reached.has(e)).map(e => e.outerHTML.slice(0, 100))`), "reached by Tab")
 	assert.Equal(t, []string{}, get[[]string](page, `bare`), "the focus is visible")

@@ -25,42 +25,43 @@ import (
 
 const patience = 30 * time.Second // a test that waits longer has failed
 
-// browser is one for all tests; each gets a tab in a context of its own, without the cookies of others.
-var browser context.Context
+// browser is one for all tests; each gets a tab in a context of its own, without the cookies of others. Nil: there is none.
+var browser *session
 
-func TestMain(m *testing.M) {
+// raced tells whether the race detector is on.
+var raced bool
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(&session{tests: m}) }
+
+// session is a browser from before the first test to after the last.
+type session struct {
+	tests *testing.M
+	ctx   context.Context
+}
+
+// Run implements goleak.TestingM.
+func (s *session) Run() int {
 	flag.Parse()
 	if err := flag.Set("test.parallel", "6"); err != nil { // most of the time a test waits
 		panic(err)
 	}
 	path := findBrowser()
-	if path == "" {
-		if os.Getenv("SPUTNIK_BROWSER") == "required" {
-			fmt.Fprintln(os.Stderr, "no chromium, chromium-browser or google-chrome on the path, and SPUTNIK_BROWSER=required")
-			os.Exit(1)
-		}
-		os.Exit(m.Run()) // every test skips itself
+	if path == "" || raced {
+		return s.tests.Run() // every test says so
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.DisableGPU, chromedp.Flag("hide-scrollbars", true))
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // Chromium refuses to run as root with it
 	}
-	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
-	var end context.CancelFunc
-	browser, end = chromedp.NewContext(allocator)
-	code := 1
-	if err := chromedp.Do(browser); err != nil {
-		fmt.Fprintln(os.Stderr, "starting", path+":", err)
-	} else {
-		code = m.Run()
+	allocator, end := chromedp.NewExecAllocator(context.Background(), options...)
+	defer end()
+	ctx, leave := chromedp.NewContext(allocator)
+	defer leave()
+	if err := chromedp.Do(ctx); err != nil {
+		panic(fmt.Errorf("starting %s: %w", path, err))
 	}
-	end()
-	cancel()
-	if err := goleak.Find(); code == 0 && err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
+	s.ctx, browser = ctx, s
+	return s.tests.Run()
 }
 
 func findBrowser() string {
@@ -84,10 +85,16 @@ type tab struct {
 // open opens a tab. When the test ends, a complaint of the browser's fails it.
 func open(t *testing.T) *tab {
 	t.Helper()
-	if browser == nil {
-		t.Skip("no browser: install chromium, or set SPUTNIK_BROWSER=required to make this a failure")
+	switch {
+	case raced:
+		t.Skip("the race detector has nothing to find in a page, and makes it slow")
+	case browser != nil:
+	case os.Getenv("SPUTNIK_BROWSER") == "required":
+		t.Fatal("no browser, and SPUTNIK_BROWSER=required: install chromium")
+	default:
+		t.Skip("no browser: install chromium (SPUTNIK_BROWSER=required makes this a failure)")
 	}
-	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
+	ctx, cancel := chromedp.NewContext(browser.ctx, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
 	ctx, stop := context.WithTimeout(ctx, 2*patience)
 	t.Cleanup(stop)

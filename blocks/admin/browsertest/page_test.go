@@ -16,9 +16,9 @@ import (
 
 var navigate = chromedp.Navigate
 
-// row is an expression: a cell's text in the row of a block, by the label of its column.
+// cell is an expression: a cell's text in the row of a block, by the label of its column.
 func cell(block, label string) string {
-	return fmt.Sprintf(`[...document.querySelectorAll('#rows tr')].find(r => r.querySelector('th').innerText.startsWith(%q)).querySelector('[data-label="%s"]').innerText`, block, label)
+	return fmt.Sprintf(`[...document.querySelectorAll('#rows tr')].find(r => r.querySelector('th').innerText.startsWith(%q)).querySelector('[data-label=' + CSS.escape(%q) + ']').innerText`, block, label)
 }
 
 func TestPageShowsTheProcess(t *testing.T) {

@@ -56,7 +56,7 @@ func TestBrokerKilledAgainAndAgain(t *testing.T) {
 func TestSIGTERMUnderLoad(t *testing.T) {
 	const senders = 20
 	const endless = 1 << 30
-	lines, padding := 2000, 10_000 // stored before the signal; long lines, so that not so many are to be counted
+	lines, padding := 1000, 3000 // stored before the signal; long lines, so that not so many are to be counted
 	if *long {
 		lines, padding = 1_000_000, 100
 	}

@@ -30,8 +30,10 @@ func sendLoad(t *testing.T, p *process, senders, lines, parts, padding int) *loa
 	t.Helper()
 	l := &load{padding: strings.Repeat("x", padding), written: make([]atomic.Int64, senders), errs: make([]error, senders), due: make(chan struct{}, parts)}
 	var all atomic.Int64
-	for i := range senders {
+	for range senders {
 		l.conns = append(l.conns, p.dial(t, "tcp"))
+	}
+	for i := range senders {
 		l.sending.Go(func() {
 			l.errs[i] = l.send(i, lines/senders, func() {
 				if n := all.Add(1); n%int64(max(1, lines/(parts+1))) == 0 {

@@ -179,3 +179,22 @@ func TestReloadAgainAndAgain(t *testing.T) {
 	r.signals <- syscall.SIGTERM
 	assert.Zero(t, r.exit(t))
 }
+
+// One file with a section for each name serves, too, also when it is read anew.
+func TestOneFile(t *testing.T) {
+	y := newToy()
+	file := filepath.Join(t.TempDir(), "toy.yaml")
+	put(t, file, "blocks: [{name: sink}, {name: source}]\nsource: {every: 1s}")
+	r := &running{toy: y, signals: make(chan os.Signal), code: make(chan int, 1)}
+	inv := cli.Invocation{Args: []string{"--conf", file}, Stdout: y.journal, Stderr: y.journal, Signals: r.signals}
+	go func() { r.code <- y.program().Run(inv) }()
+	y.journal.expect(t, "begins, every 1s", "runs, odd is yes")
+	reload := <-y.reload
+	put(t, file, "source: {every: -1s}")
+	require.ErrorContains(t, reload(t.Context()), file+`: block "source": key "every": -1s is not positive`)
+	put(t, file, "source: {every: 2s}")
+	require.NoError(t, reload(t.Context()))
+	y.journal.expect(t, "ends, every 1s, error <nil>, reloading true", "closed", "begins, every 2s", "runs, odd is yes")
+	r.signals <- os.Interrupt
+	assert.Zero(t, r.exit(t))
+}

@@ -293,7 +293,7 @@ func (s stream) until(t *testing.T, see func(text string) bool) {
 	require.NoError(t, err)
 	defer messages.Stop()
 	for more := true; more; {
-		msg, err := messages.Next(jetstream.NextMaxWait(patience / 2))
+		msg, err := messages.Next(jetstream.NextMaxWait(patience / 4))
 		if errors.Is(err, nats.ErrTimeout) {
 			return
 		}

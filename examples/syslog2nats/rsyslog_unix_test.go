@@ -1,6 +1,9 @@
+//go:build unix
+
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -15,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sputnik-go/sputnik/blocks/nats/embedded/brokertest"
+	"github.com/sputnik-go/sputnik/blocks/syslog"
 )
 
 // rsyslog is an rsyslogd that takes lines from a Unix socket and forwards them.
@@ -169,9 +173,11 @@ func TestRsyslog(t *testing.T) {
 	}
 }
 
-// The sidecar is killed by SIGKILL again and again, while rsyslog forwards by RELP, with a queue on disk: nothing is missing.
+// The sidecar is killed by SIGKILL again and again, while rsyslog forwards by RELP, with a queue on disk: no line that was
+// answered is missing, not even what had been read when the broker was away. (What wasn't answered, rsyslog sends again; but
+// librelp 1.11 sometimes forgets its window of 128 lines where connecting fails more than once.)
 func TestSidecarKilledWithRELP(t *testing.T) {
-	n, kills := 3000, 2
+	n, kills := 2000, 1
 	if *long {
 		n, kills = 300_000, 10
 	}
@@ -181,37 +187,67 @@ func TestSidecarKilledWithRELP(t *testing.T) {
 	p.stderr.await(t, 0, "msg=ready")
 	host, port := p.listenOn(t, "relp")
 	env = append(external(server), "S2N_SYSLOG_LISTEN=relp://"+net.JoinHostPort(host, port))
+	tap := tapRELP(t, net.JoinHostPort(host, port))
+	_, tapPort, err := net.SplitHostPort(tap.listener.Addr().String())
+	require.NoError(t, err)
 	r := startRsyslog(t, "rsyslog-relp", "omrelp", "", `module(load="omrelp")
-		action(type="omrelp" target="`+host+`" port="`+port+`" action.resumeRetryCount="-1" action.resumeInterval="1"
+		action(type="omrelp" target="127.0.0.1" port="`+tapPort+`" action.resumeRetryCount="-1" action.resumeInterval="1"
 			queue.type="LinkedList" queue.filename="relp" queue.size="1000" queue.saveOnShutdown="on" queue.timeoutEnqueue="60000")`)
 	want := numbered(0, n)
 	part := n / (kills + 1)
 	for i := range kills {
 		flowing := openStream(t, server.URL).flow(t)
-		r.log(t, want[i*part:(i+1)*part])
+		r.log(t, want[i*part:(i+1)*part-part/4])
 		flowing(part / 2)
+		_, line := p.stderr.await(t, 0, "msg=ready")
+		server.Kill()
+		r.log(t, want[(i+1)*part-part/4:(i+1)*part])
+		for range 2 { // time enough to read some lines, which are now in this process only
+			_, line = p.stderr.await(t, line, "connect failed")
+		}
 		p.kill(syscall.SIGKILL)
 		p.exit(t)
+		server.Restart(t)
 		p = execute(t, env)
 		p.stderr.await(t, 0, "msg=ready")
 	}
+	const window = 128 // lines that rsyslog sends ahead of their answers
 	r.log(t, want[kills*part:])
-
+	for i := range 3 * window {
+		r.log(t, []string{fmt.Sprintf("marker %d", i)})
+	}
+	last := fmt.Sprintf("marker %d", 3*window-1)
+	s := openStream(t, server.URL)
 	seen := make(map[string]bool)
-	records := 0
-	openStream(t, server.URL).until(t, func(text string) bool {
+	s.until(t, func(text string) bool { // or until no more come
 		seen[text] = true
-		records++
-		return len(seen) < n
+		return len(seen) < n+3*window
 	})
-	var missing []string
+
+	answered := tap.snapshot() // what is answered now is stored now
+	stored := make(map[string]int)
+	s.each(t, s.count(t), func(_ string, data []byte) {
+		var record syslog.Record
+		require.NoError(t, json.Unmarshal(data, &record))
+		stored[record.Message]++
+	})
+	twice, unanswered, missing := 0, 0, []string(nil)
 	for _, text := range want {
-		if !seen[text] {
+		switch {
+		case stored[text] > 1:
+			twice++
+		case stored[text] == 1:
+		case answered[text]:
 			missing = append(missing, text)
+		default:
+			unanswered++
 		}
 	}
-	assert.Empty(t, missing, "%d missing", len(missing))
-	t.Logf("%d lines, %d kills: all there, %d of them more than once", n, kills, records-n)
+	assert.Empty(t, missing, "%d lines that were answered are missing", len(missing))
+	assert.Positive(t, stored[last])
+	assert.LessOrEqual(t, unanswered, kills*window)
+	t.Logf("%d lines, %d kills: all that were answered are there, %d of them more than once; %d were not answered, and not sent again by rsyslog",
+		n, kills, twice, unanswered)
 	r.stop(t)
 	p.kill(syscall.SIGTERM)
 	require.Zero(t, p.exit(t))

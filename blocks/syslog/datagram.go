@@ -27,6 +27,7 @@ type datagramServer struct {
 	remove    string         // a file that goes with the socket; empty: none
 	next      datagramReader // reads one
 	stop      chan struct{}  // closed by drain
+	until     time.Time      // set by drain, before the reader can see it
 	queue     chan datagram  // closed by receive
 	queued    atomic.Int64   // bytes in queue
 	drops     kernelDrops
@@ -80,8 +81,14 @@ func (s *datagramServer) receive() {
 	for {
 		n, d, err := s.next(buf)
 		switch {
-		case errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded):
+		case errors.Is(err, net.ErrClosed):
 			return
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			if time.Now().After(s.until.Add(late)) || !arrived(s.conn) {
+				return
+			}
+			s.setDeadline(time.Now().Add(lateRead))
+			continue
 		case err != nil:
 			s.r.count.read.note(err.Error())
 			select {
@@ -134,8 +141,13 @@ func (s *datagramServer) forward() {
 
 // drain ends receive, which still reads what has arrived already.
 func (s *datagramServer) drain(until time.Time) {
+	s.until = until
 	close(s.stop)
-	if err := s.conn.SetReadDeadline(until); err != nil {
+	s.setDeadline(until)
+}
+
+func (s *datagramServer) setDeadline(t time.Time) {
+	if err := s.conn.SetReadDeadline(t); err != nil {
 		s.r.log.Warn("datagram socket's deadline", "transport", s.transport, "error", err)
 	}
 }

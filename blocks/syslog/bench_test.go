@@ -10,16 +10,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/sputnik-go/sputnik"
 )
-
-// nobody takes every message and forgets it.
-type nobody struct{}
-
-func (nobody) Communicator(string) (sputnik.BlockCommunicator, bool) { return nil, false }
-func (nobody) Descriptor() sputnik.BlockDescriptor                   { return sputnik.BlockDescriptor{} }
-func (nobody) Send(sputnik.Msg) bool                                 { return true }
 
 // endless repeats a text for ever.
 type endless struct {

@@ -244,6 +244,32 @@ func TestFinishDeliversWhatHasArrived(t *testing.T) {
 	}
 }
 
+// The time to drain is over before the first datagram could be read.
+func TestDatagramsInTheSocketAreReadAtTheFinish(t *testing.T) {
+	const n = 100
+	for _, transport := range []string{"udp", "unixgram"} {
+		t.Run(transport, func(t *testing.T) {
+			conf := testConf()
+			conf.Listen = []string{"udp://127.0.0.1:0"}
+			datagrams := n
+			if transport == transportUnixgram {
+				conf.Listen = []string{"unixgram://" + socketPath(t)}
+				datagrams = 5 // more would have to wait
+			}
+			r := newReceiver(discard())
+			require.NoError(t, r.Init(confOf(conf)))
+			r.sink = nobody{}
+			c := (&flight{receiver: r}).dial(t, transport)
+			for range datagrams {
+				send(t, c, head+"x")
+			}
+			r.servers[0].drain(time.Now())
+			r.servers[0].serve()
+			assert.EqualValues(t, datagrams, r.count.of(transport).Load())
+		})
+	}
+}
+
 func TestFinishTellsWhatTheSinkDidNotTake(t *testing.T) {
 	t.Parallel()
 	gate := make(chan bool)

@@ -37,7 +37,6 @@ type datagram struct {
 	data     []byte
 	addr     netip.AddrPort // of UDP
 	peer     string         // of a Unix socket
-	cut      bool           // by the reader's buffer
 	received time.Time
 }
 
@@ -76,8 +75,8 @@ func (s *datagramServer) receive() {
 	defer close(s.queue)
 	defer s.close()
 	defer s.sample()
-	const largest = 1 << 16 // of UDP; over a Unix socket max_line counts
-	buf := make([]byte, max(largest, s.r.conf.MaxLine+2))
+	const largest = 1 << 16                               // of UDP
+	buf := make([]byte, max(largest, s.r.conf.MaxLine+2)) // so that a larger one is seen to be cut
 	for {
 		n, d, err := s.next(buf)
 		switch {
@@ -125,7 +124,6 @@ func (s *datagramServer) forward() {
 		if len(frame.Data) == 0 {
 			continue
 		}
-		frame.Truncated = frame.Truncated || d.cut
 		switch {
 		case !d.addr.IsValid():
 			from.peer = d.peer

@@ -232,3 +232,10 @@ func (f *flight) until(t *testing.T, ok func() bool) {
 		}
 	}
 }
+
+// nobody takes every message and forgets it.
+type nobody struct{}
+
+func (nobody) Communicator(string) (sputnik.BlockCommunicator, bool) { return nil, false }
+func (nobody) Descriptor() sputnik.BlockDescriptor                   { return sputnik.BlockDescriptor{} }
+func (nobody) Send(sputnik.Msg) bool                                 { return true }

@@ -132,6 +132,24 @@ func TestSystemdSockets(t *testing.T) {
 	require.NoError(t, cmd.Wait(), history.String()+string(rest))
 }
 
+func TestSystemdSocketsAreChosenByName(t *testing.T) {
+	all := []passed{{name: "a"}, {name: "b"}, {name: "a"}, {name: "unknown"}}
+	names := func(endpoint string, others ...string) (names []string) {
+		parsed, _ := endpoints(others)
+		chosen, err := choose(all, endpoint, parsed)
+		for _, p := range chosen {
+			names = append(names, p.name)
+		}
+		assert.Equal(t, len(names) == 0, err != nil)
+		return names
+	}
+	assert.Equal(t, []string{"a", "a"}, names("a"))
+	assert.Equal(t, []string{"a", "b", "a", "unknown"}, names("", "systemd:", ":514"))
+	assert.Equal(t, []string{"b", "unknown"}, names("", "systemd:", "systemd+tls:a"))
+	assert.Empty(t, names("c"))
+	assert.Empty(t, names("", "systemd:a", "systemd:b", "systemd:unknown"))
+}
+
 func TestSystemdSocketsOfAnotherProcess(t *testing.T) {
 	cmd := exec.Command(os.Args[0], "-test.run", "^TestActivatedStranger$", "-test.v")
 	cmd.Env = append(os.Environ(), activatedChild+"=1", "LISTEN_FDS=1", "LISTEN_PID=1")

@@ -3,19 +3,14 @@
 package syslog
 
 import (
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/sputnik-go/sputnik"
 )
-
-// nobody takes every message and forgets it.
-type nobody struct{}
-
-func (nobody) Communicator(string) (sputnik.BlockCommunicator, bool) { return nil, false }
-func (nobody) Descriptor() sputnik.BlockDescriptor                   { return sputnik.BlockDescriptor{} }
-func (nobody) Send(sputnik.Msg) bool                                 { return true }
 
 // endless repeats a text for ever.
 type endless struct {
@@ -81,5 +76,44 @@ func BenchmarkLine(b *testing.B) {
 				b.Fatal("unparsed:", unparsed)
 			}
 		})
+	}
+}
+
+// BenchmarkTCP is the same with a connection, a framer and a flight around it, the sending included.
+func BenchmarkTCP(b *testing.B) {
+	f := newReceiver(slog.New(slog.DiscardHandler))
+	conf := DefaultConf()
+	conf.Listen = []string{"tcp://127.0.0.1:0"}
+	if err := f.Init(func(_ string, result any) error { *result.(*Conf) = conf; return nil }); err != nil {
+		b.Fatal(err)
+	}
+	f.sink, f.flush = nobody{}, b.Context()
+	s := f.servers[0]
+	var serving sync.WaitGroup
+	serving.Go(s.serve)
+	_, address := s.address()
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		b.Fatal(err)
+	}
+	const batch = 100
+	text := []byte(strings.Repeat("<13>Nov 20 07:30:01 host app[123]: An application event log entry of usual length...\n", batch))
+	b.ReportAllocs()
+	before := cpuTime(b)
+	sent := 0
+	for b.Loop() {
+		if sent%batch == 0 {
+			if _, err := c.Write(text); err != nil {
+				b.Fatal(err)
+			}
+		}
+		sent++
+	}
+	c.Close()
+	s.drain(time.Now().Add(time.Second))
+	serving.Wait()
+	b.ReportMetric(float64(cpuTime(b)-before)/float64(b.N), "cpu-ns/op")
+	if got := f.count.of(transportTCP).Load(); got < uint64(sent) {
+		b.Fatal("lost:", uint64(sent)-got)
 	}
 }

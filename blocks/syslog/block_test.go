@@ -206,23 +206,68 @@ func TestUDPQueueIsBoundedInBytes(t *testing.T) {
 	assert.EqualValues(t, 2, s.r.count.queueDropped.Load())
 }
 
-// What has arrived when the finish begins is still delivered, under back-pressure as well.
+// What has arrived when the finish begins is still delivered, under back-pressure as well, and however little time the
+// drain has: the processor may be busy with others.
 func TestFinishDeliversWhatHasArrived(t *testing.T) {
-	const lines = 1000
-	gate := make(chan bool)
-	f := fly(t, testConf(), gate)
-	c := f.dial(t, "tcp")
-	for i := range lines {
-		send(t, c, fmt.Sprintf("<13>Nov 20 07:30:01 host app: %d\n", i))
+	const lines = 500
+	for _, transport := range []string{"tcp", "udp", "unix", "unixgram"} {
+		t.Run(transport, func(t *testing.T) {
+			conf := testConf()
+			conf.Drain = time.Nanosecond
+			if strings.HasPrefix(transport, "unix") {
+				conf.Listen = []string{transport + "://" + socketPath(t)}
+			}
+			gate := make(chan bool)
+			f := fly(t, conf, gate)
+			c := f.dial(t, transport)
+			stream := ""
+			for i := range lines {
+				text := fmt.Sprintf("%s%d\n", head, i)
+				if transport == transportUDP || transport == transportUnixgram {
+					send(t, c, text)
+				}
+				stream += text
+			}
+			if transport == transportTCP || transport == transportUnix {
+				send(t, c, stream) // at once: a socket holds few small pieces
+			}
+			gate <- true // the connection is being served
+			close(gate)
+			require.NoError(t, f.finish())
+			require.Len(t, f.records, lines)
+			for i := range lines {
+				r := f.next(t)
+				assert.Equal(t, fmt.Sprint(i), r.Message)
+				assert.False(t, r.Truncated)
+			}
+		})
 	}
-	gate <- true // the connection is being served
-	close(gate)
-	require.NoError(t, f.finish())
-	require.Len(t, f.records, lines)
-	for i := range lines {
-		assert.Equal(t, fmt.Sprint(i), f.next(t).Message)
+}
+
+// The time to drain is over before the first datagram could be read.
+func TestDatagramsInTheSocketAreReadAtTheFinish(t *testing.T) {
+	const n = 100
+	for _, transport := range []string{"udp", "unixgram"} {
+		t.Run(transport, func(t *testing.T) {
+			conf := testConf()
+			conf.Listen = []string{"udp://127.0.0.1:0"}
+			datagrams := n
+			if transport == transportUnixgram {
+				conf.Listen = []string{"unixgram://" + socketPath(t)}
+				datagrams = 5 // more would have to wait
+			}
+			r := newReceiver(discard())
+			require.NoError(t, r.Init(confOf(conf)))
+			r.sink = nobody{}
+			c := (&flight{receiver: r}).dial(t, transport)
+			for range datagrams {
+				send(t, c, head+"x")
+			}
+			r.servers[0].drain(time.Now())
+			r.servers[0].serve()
+			assert.EqualValues(t, datagrams, r.count.of(transport).Load())
+		})
 	}
-	awaitClose(t, c)
 }
 
 func TestFinishTellsWhatTheSinkDidNotTake(t *testing.T) {

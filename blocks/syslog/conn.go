@@ -40,26 +40,37 @@ func (c *conn) readUntil(t time.Time) {
 }
 
 // allow limits the waiting for the next byte: to the idle time, and to what a frame that has begun has left. At finish
-// it is what is left of the drain time; after that, what has arrived already can still be read for a while, as the
-// receiving block may have held up the reading until then.
+// the limit is set already.
 func (c *conn) allow() {
-	const (
-		noWait = time.Millisecond
-		late   = 2 * time.Second
-	)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.until.IsZero() {
+		return
+	}
+	limit := time.Now().Add(c.r.conf.Idle)
+	if frame := c.begun.Add(c.r.conf.FrameTimeout); !c.begun.IsZero() && frame.Before(limit) {
+		limit = frame
+	}
+	c.setDeadline(limit)
+}
+
+// Past the limit of the finish, what has arrived already is still read: the receiving block may have held up the reading
+// until then, or others the processor. It is read for no longer than late.
+const (
+	late     = 2 * time.Second
+	lateRead = 100 * time.Millisecond // for what is there
+)
+
+// extend gives what has arrived before the end one more chance.
+func (c *conn) extend() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
-	switch {
-	case c.until.IsZero():
-		limit := now.Add(c.r.conf.Idle)
-		if frame := c.begun.Add(c.r.conf.FrameTimeout); !c.begun.IsZero() && frame.Before(limit) {
-			limit = frame
-		}
-		c.setDeadline(limit)
-	case now.After(c.until) && now.Before(c.until.Add(late)):
-		c.setDeadline(now.Add(noWait))
+	if c.until.IsZero() || now.After(c.until.Add(late)) || !arrived(c.raw) {
+		return false
 	}
+	c.setDeadline(now.Add(lateRead))
+	return true
 }
 
 func (c *conn) finishing() bool {
@@ -90,6 +101,9 @@ func (c *conn) fill(f filler, delivered bool) error {
 	}
 	c.allow()
 	_, err := f.Fill(c.stream)
+	for errors.Is(err, os.ErrDeadlineExceeded) && c.extend() {
+		_, err = f.Fill(c.stream)
+	}
 	return err
 }
 

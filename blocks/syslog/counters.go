@@ -38,7 +38,7 @@ type counters struct {
 
 //nolint:gochecknoglobals // the order of counters.lines
 var transports = [...]string{
-	transportUDP, transportTCP, transportTLS, transportRELP, transportRELPTLS, transportUnix, transportUnixgram,
+	transportTCP, transportUDP, transportTLS, transportRELP, transportRELPTLS, transportUnix, transportUnixgram,
 }
 
 // of returns the counter of a transport's lines.

@@ -1,7 +1,9 @@
 package syslog
 
 import (
+	"maps"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -68,9 +70,10 @@ func (w *crowd) open() int {
 // drain lets the connections be read until then, also those that still come.
 func (w *crowd) drain(until time.Time) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.until = until
-	for c := range w.conns {
+	all := slices.Collect(maps.Keys(w.conns))
+	w.mu.Unlock()
+	for _, c := range all { // without the lock, which each needs to leave
 		c.readUntil(until)
 	}
 }

@@ -27,6 +27,7 @@ type datagramServer struct {
 	remove    string         // a file that goes with the socket; empty: none
 	next      datagramReader // reads one
 	stop      chan struct{}  // closed by drain
+	until     time.Time      // set by drain, before the reader can see it
 	queue     chan datagram  // closed by receive
 	queued    atomic.Int64   // bytes in queue
 	drops     kernelDrops
@@ -36,7 +37,6 @@ type datagram struct {
 	data     []byte
 	addr     netip.AddrPort // of UDP
 	peer     string         // of a Unix socket
-	cut      bool           // by the reader's buffer
 	received time.Time
 }
 
@@ -75,13 +75,19 @@ func (s *datagramServer) receive() {
 	defer close(s.queue)
 	defer s.close()
 	defer s.sample()
-	const largest = 1 << 16 // of UDP; over a Unix socket max_line counts
-	buf := make([]byte, max(largest, s.r.conf.MaxLine+2))
+	const largest = 1 << 16                               // of UDP
+	buf := make([]byte, max(largest, s.r.conf.MaxLine+2)) // so that a larger one is seen to be cut
 	for {
 		n, d, err := s.next(buf)
 		switch {
-		case errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded):
+		case errors.Is(err, net.ErrClosed):
 			return
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			if time.Now().After(s.until.Add(late)) || !arrived(s.conn) {
+				return
+			}
+			s.setDeadline(time.Now().Add(lateRead))
+			continue
 		case err != nil:
 			s.r.count.read.note(err.Error())
 			select {
@@ -118,7 +124,6 @@ func (s *datagramServer) forward() {
 		if len(frame.Data) == 0 {
 			continue
 		}
-		frame.Truncated = frame.Truncated || d.cut
 		switch {
 		case !d.addr.IsValid():
 			from.peer = d.peer
@@ -134,8 +139,13 @@ func (s *datagramServer) forward() {
 
 // drain ends receive, which still reads what has arrived already.
 func (s *datagramServer) drain(until time.Time) {
+	s.until = until
 	close(s.stop)
-	if err := s.conn.SetReadDeadline(until); err != nil {
+	s.setDeadline(until)
+}
+
+func (s *datagramServer) setDeadline(t time.Time) {
+	if err := s.conn.SetReadDeadline(t); err != nil {
 		s.r.log.Warn("datagram socket's deadline", "transport", s.transport, "error", err)
 	}
 }

@@ -45,6 +45,12 @@ type flight struct {
 // fly launches a flight. A gate makes the sink take one message for each value.
 func fly(t *testing.T, conf Conf, gate chan bool) *flight {
 	t.Helper()
+	return flyFor(t, conf, gate, 2*time.Second)
+}
+
+// flyFor gives the block another limit for its finish.
+func flyFor(t *testing.T, conf Conf, gate chan bool, limit time.Duration) *flight {
+	t.Helper()
 	log := &logBuffer{also: t.Output()}
 	f := &flight{
 		receiver: newReceiver(slog.New(slog.NewTextHandler(log, nil))),
@@ -82,7 +88,7 @@ func fly(t *testing.T, conf Conf, gate chan bool) *flight {
 			}
 		}))
 	sp, err := sputnik.NewSputnik(
-		sputnik.WithFinishTimeout(5*time.Second),
+		sputnik.WithFinishTimeout(limit+3*time.Second),
 		sputnik.WithConfFactory(func(_ string, result any) error {
 			*result.(*Conf) = conf
 			return nil
@@ -91,7 +97,7 @@ func fly(t *testing.T, conf Conf, gate chan bool) *flight {
 		sputnik.WithBlockFactories(sputnik.BlockFactories{
 			"sink": func() *sputnik.Block { return sink },
 			Name: func() *sputnik.Block {
-				return sputnik.BlockOf(f.receiver, sputnik.WithBlockFinishTimeout(2*time.Second))
+				return sputnik.BlockOf(f.receiver, sputnik.WithBlockFinishTimeout(limit))
 			},
 		}))
 	require.NoError(t, err)
@@ -232,3 +238,10 @@ func (f *flight) until(t *testing.T, ok func() bool) {
 		}
 	}
 }
+
+// nobody takes every message and forgets it.
+type nobody struct{}
+
+func (nobody) Communicator(string) (sputnik.BlockCommunicator, bool) { return nil, false }
+func (nobody) Descriptor() sputnik.BlockDescriptor                   { return sputnik.BlockDescriptor{} }
+func (nobody) Send(sputnik.Msg) bool                                 { return true }

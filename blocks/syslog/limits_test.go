@@ -184,8 +184,7 @@ func TestManyConnections(t *testing.T) {
 	}
 	conf := testConf()
 	conf.MaxConn = n
-	conf.Drain = 300 * time.Millisecond
-	f := fly(t, conf, nil)
+	f := flyFor(t, conf, nil, patience)
 	conns := make([]net.Conn, n)
 	var dialling sync.WaitGroup
 	for part := range 8 {

@@ -79,7 +79,7 @@ func TestTenThousandConnections(t *testing.T) {
 			}
 			conf.Listen = []string{transport + "://127.0.0.1:0"}
 			conf.MaxConn = n
-			f := fly(t, conf, nil)
+			f := flyFor(t, conf, nil, patience)
 			cmd := exec.Command(os.Args[0], "-test.run", "^TestCrowdChild$")
 			cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %s %d", crowdChild, transport, f.address(t, transport), n))
 			stdin, err := cmd.StdinPipe()

@@ -293,14 +293,3 @@ func notify(c chan struct{}) {
 	default:
 	}
 }
-
-// oneLine makes a text fit for an answer, which is at most 80 bytes long and ends with the line.
-func oneLine(text string) string {
-	const most = 76
-	return strings.Map(func(r rune) rune {
-		if r < ' ' {
-			return ' '
-		}
-		return r
-	}, string(cut([]byte(text), most)))
-}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // What a RELP frame may have at most, by its specification: TXNR SP COMMAND SP DATALEN [SP DATA] LF.
@@ -166,4 +167,15 @@ func relpOffer(data []byte, name string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// oneLine makes a text fit for an answer, which is at most 80 bytes long and ends with the line.
+func oneLine(text string) string {
+	const most = 76
+	return strings.Map(func(r rune) rune {
+		if r < ' ' {
+			return ' '
+		}
+		return r
+	}, string(cut([]byte(text), most)))
 }

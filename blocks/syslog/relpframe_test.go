@@ -75,7 +75,7 @@ func TestRELPFramer(t *testing.T) {
 func TestRELPFramerRefusesWhatIsNone(t *testing.T) {
 	for _, in := range []string{
 		"<13>Nov 20", "open 0\n", "1", "1234567890 syslog 0\n", "1\n", "1  0\n", "1 sys1og 0\n", "1 " + strings.Repeat("x", 33) + " 0\n",
-		"1 syslog x\n", "1 syslog 1234567890 \n", "1 syslog 3\nabc\n", "1 syslog 0 \n", "1 syslog 2 abc\n2", "\x16\x03\x01", "1 syslog -1 \n",
+		"1 syslog x\n", "1 syslog 1234567890 \n", "1 syslog 3\nabc\n", "1 syslog 0 \n", "1 syslog 2 abc\n2", "1 syslog 1 ax2 close 0\n", "\x16\x03\x01", "1 syslog -1 \n",
 	} {
 		want := errNotRELP
 		if in == "1" {

@@ -36,8 +36,7 @@ func unixDatagramReader(conn *net.UnixConn) datagramReader {
 	var last syscall.Ucred
 	name := unknownPeer
 	return func(buf []byte) (n int, d datagram, err error) {
-		n, oobn, flags, _, err := conn.ReadMsgUnix(buf, oob)
-		d.cut = flags&syscall.MSG_TRUNC != 0
+		n, oobn, _, _, err := conn.ReadMsgUnix(buf, oob)
 		d.peer = unknownPeer
 		if messages, e := syscall.ParseSocketControlMessage(oob[:oobn]); e == nil && len(messages) > 0 {
 			if cred, e := syscall.ParseUnixCredentials(&messages[0]); e == nil {

@@ -145,7 +145,9 @@ func TestServerCertificateThatHasExpiredIsToldAtInit(t *testing.T) {
 func TestTLSFinishDeliversWhatHasArrived(t *testing.T) {
 	a := newAuthority(t)
 	gate := make(chan bool)
-	f := fly(t, a.conf(t, "tls"), gate)
+	conf := a.conf(t, "tls")
+	conf.Drain = time.Nanosecond
+	f := fly(t, conf, gate)
 	c, err := f.dialTLS(t, a.client(t, "", time.Time{}))
 	require.NoError(t, err)
 	send(t, c, strings.Repeat(head+"x\n", 500))

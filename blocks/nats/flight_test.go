@@ -1,6 +1,7 @@
 package nats
 
 import (
+	"fmt"
 	"log/slog"
 	"os"
 	"reflect"
@@ -134,6 +135,34 @@ func (f *flight) counters(t *testing.T) sputnik.Msg {
 	answer, err := sputnik.Request(t.Context(), f.producer, sputnik.Msg{KeyCommand: CommandCounters})
 	require.NoError(t, err)
 	return answer
+}
+
+// What is of the wrong type is no reason to store a message elsewhere, or twice, or without a word.
+func TestKeysOfTheWrongType(t *testing.T) {
+	p := &producer{prefix: "syslog."}
+	tmpl, err := compileTemplate("syslog.{a}", "syslog.", "-")
+	require.NoError(t, err)
+	withTemplate := &producer{template: tmpl}
+	good := func() sputnik.Msg { return sputnik.Msg{KeySubject: "x", KeyData: []byte("x")} }
+	cases := map[string]struct {
+		p     *producer
+		value any
+	}{
+		KeyDone: {p, func() {}}, KeyID: {p, 7}, KeySubject: {p, []byte("x")}, KeyFields: {withTemplate, map[string]string{"a": "b"}},
+	}
+	for key, c := range cases {
+		msg := good()
+		msg[key] = nil // is absent
+		if key != KeySubject {
+			out, err := c.p.read(msg)
+			require.NoError(t, err)
+			require.NoError(t, out.refused, key)
+		}
+		msg[key] = c.value
+		out, err := c.p.read(msg)
+		require.NoError(t, err)
+		require.ErrorContains(t, out.refused, fmt.Sprintf("%q of the message is of type %T, not ", key, c.value))
+	}
 }
 
 func TestCountersAddUp(t *testing.T) {

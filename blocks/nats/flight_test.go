@@ -30,10 +30,17 @@ type flight struct {
 
 func fly(t *testing.T, shared Conf, conf ProducerConf) *flight {
 	t.Helper()
+	return flyOn(t, shared, conf, func(*embedded.Conf) {})
+}
+
+// flyOn changes the broker's configuration, too.
+func flyOn(t *testing.T, shared Conf, conf ProducerConf, change func(*embedded.Conf)) *flight {
+	t.Helper()
 	store := t.TempDir()
 	cf := func(name string, result any) error {
 		if own, ok := result.(*embedded.Conf); ok {
 			own.Store = store
+			change(own)
 		}
 		return confOf(shared, conf)(name, result)
 	}
@@ -197,6 +204,18 @@ func TestCleanEndWithTheEmbeddedBlock(t *testing.T) {
 	assert.Len(t, sputniktest.Events[sputnik.Disconnected](f.Flight), 1)
 }
 
+// An edge stores, also where it has never seen its hub.
+func TestEdgeThatHasNeverSeenItsHub(t *testing.T) {
+	hub := "nats://u:secret@" + brokertest.Reserve(t).URL[len("nats://"):] // nobody listens there
+	f := flyOn(t, DefaultConf(), DefaultProducerConf(), func(own *embedded.Conf) {
+		own.Domain, own.Leaf, own.LeafLocal = "edge1", []string{hub}, []string{"syslog.>"}
+	})
+	var done outcomes
+	f.producer.Send(sputnik.Msg{KeySubject: "x", KeyData: []byte("x"), KeyDone: done.of("x")})
+	assert.Equal(t, map[string]error{"x": nil}, done.wait(t))
+	require.NoError(t, f.Stop())
+}
+
 // A program that imports the blocks blank has a listener and urls between them.
 func TestEmbeddedBlockByItsListener(t *testing.T) {
 	reserved := brokertest.Reserve(t) // a free port
@@ -248,16 +267,6 @@ func open(t *testing.T, server *brokertest.Process) sputnik.ServerConnection {
 	conn, err := NewConnector(discard(), nil).ConnectContext(t.Context(), confOf(conf, ProducerConf{}))
 	require.NoError(t, err)
 	return conn
-}
-
-func TestConnectorConforms(t *testing.T) {
-	server := brokertest.Start(t)
-	conf := DefaultConf()
-	conf.URLs = []string{server.URL}
-	sputniktest.Connector(t, func() sputnik.ServerConnector { return NewConnector(discard(), nil) },
-		sputniktest.WithConf(confOf(conf, ProducerConf{})), sputniktest.WithRealTime(), sputniktest.WithCycles(20),
-		sputniktest.WithOutage(server.Kill, func() { server.Restart(t) }),
-		sputniktest.WithMute(func() { server.Freeze(t) }, func() { server.Thaw(t) }))
 }
 
 func TestEveryKeyIsExplained(t *testing.T) {

@@ -43,15 +43,16 @@ var errNotRunning = errors.New("the broker in this process doesn't run: is the b
 // falls silent and stays open, until the client closes it: the connector's time to do so comes later.
 func (s *Server) InProcessConn() (net.Conn, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.broker == nil {
+	broker, parted := s.broker, s.parted
+	s.mu.Unlock()
+	if broker == nil {
 		return nil, errNotRunning
 	}
-	conn, err := s.broker.InProcessConn()
+	conn, err := broker.InProcessConn() // may take long, and is ended by stop
 	if err != nil {
 		return nil, err
 	}
-	return &lasting{Conn: conn, parted: s.parted, closed: make(chan struct{})}, nil
+	return &lasting{Conn: conn, parted: parted, closed: make(chan struct{})}, nil
 }
 
 func (s *Server) start(conf Conf) error {

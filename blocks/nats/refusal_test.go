@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/assert"
@@ -142,6 +143,25 @@ func TestNoAcknowledgementInTime(t *testing.T) {
 	r.links <- next
 	require.NoError(t, r.finish())
 	assert.Equal(t, numbered(0, 1), stored(t, next))
+}
+
+func TestMissingPermissionIsTold(t *testing.T) {
+	s := runServer(t, &server.Options{Users: []*server.User{{
+		Username: "u", Password: "p",
+		Permissions: &server.Permissions{Publish: &server.SubjectPermission{Deny: []string{"syslog.>"}}},
+	}}})
+	conf := confFor(s)
+	conf.User, conf.Password = "u", "p"
+	_, conn := connect(t, nil, conf)
+	producer := DefaultProducerConf()
+	producer.FlushTimeout = time.Millisecond
+	r := newRig(producer)
+	r.ackTimeout = 100 * time.Millisecond
+	r.start()
+	r.links <- conn
+	r.send(0, 1)
+	require.ErrorIs(t, <-conn.broken, nats.ErrPermissionViolation)
+	require.ErrorContains(t, r.finish(), "1 lines not acknowledged")
 }
 
 func TestStreamDeletedUnderway(t *testing.T) {

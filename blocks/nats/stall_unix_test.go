@@ -33,8 +33,12 @@ func TestStalledBrokerHoldsUpTheSenders(t *testing.T) {
 		runtime.ReadMemStats(&stats)
 		return stats.HeapAlloc, c.sent.Load()
 	}
-	before, takenBefore := failures(3) // the connection is known to be lost, the mailbox is full
-	after, taken := failures(8)
+	n := 1
+	for ; c.Block(ProducerName).Mailbox.Depth < mailbox; n++ { // until nobody can send any more
+		failures(n)
+	}
+	before, takenBefore := failures(n + 1)
+	after, taken := failures(n + 6)
 	assert.Equal(t, takenBefore, taken, "senders wait")
 	assert.LessOrEqual(t, taken-c.stored.Load(), int64(producer.MaxPending+mailbox+2))
 	assert.Less(t, taken, int64(total))

@@ -79,7 +79,7 @@ func TestReconcilesByInstalments(t *testing.T) {
 	var last jetstream.PubAckFuture
 	for range foreign {
 		var err error
-		last, err = witness.JetStream.PublishAsync("syslog.user.info", nil)
+		last, err = witness.JetStream.PublishAsync("syslog.user.info", nil, jetstream.WithStallWait(patience))
 		require.NoError(t, err)
 	}
 	<-last.Ok()

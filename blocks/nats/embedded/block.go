@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/sputnik-go/sputnik"
 )
@@ -83,6 +84,18 @@ func (s *Server) stop() error {
 	return broker.Stop()
 }
 
+func (s *Server) lookAfter() {
+	s.mu.Lock()
+	broker := s.broker
+	s.mu.Unlock()
+	if broker == nil {
+		return
+	}
+	if err := broker.Revive(); err != nil && !errors.Is(err, context.Canceled) {
+		s.log.Error("broker not started anew", "block", Name, "error", err)
+	}
+}
+
 // block is the broker's life.
 type block struct{ server *Server }
 
@@ -95,7 +108,10 @@ func (b *block) Init(cf sputnik.ConfFactory) error {
 	return b.server.start(conf)
 }
 
-// Run refuses a list of blocks whose finish would lose messages, and else has nothing to do.
+// lookEvery is how often the block looks whether the broker can write: clients of the listener can't make it.
+const lookEvery = 3 * time.Second
+
+// Run refuses a list of blocks whose finish would lose messages, and looks after the broker.
 func (b *block) Run(ctx context.Context, bc sputnik.BlockCommunicator) error {
 	status, _ := sputnik.StatusOf(bc)
 	for _, other := range status.Blocks {
@@ -107,8 +123,16 @@ func (b *block) Run(ctx context.Context, bc sputnik.BlockCommunicator) error {
 				other.Block, Name, Name)
 		}
 	}
-	<-ctx.Done()
-	return nil
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			b.server.lookAfter()
+		}
+	}
 }
 
 // Finish stops the broker, when all blocks behind it in the list have finished.

@@ -2,7 +2,6 @@ package nats
 
 import (
 	"fmt"
-	"log/slog"
 
 	"github.com/sputnik-go/sputnik"
 )
@@ -63,10 +62,7 @@ func (p *publisher) counters() map[string]uint64 {
 
 func (p *publisher) report() {
 	count := p.counters()
-	names := []string{"acknowledged", "found", "repeated", "dead_lettered", "refused", "given_up"}
-	attrs := make([]any, 0, len(names))
-	for _, name := range names {
-		attrs = append(attrs, slog.Uint64(name, count[name]))
-	}
-	p.log.Info("published in all", attrs...)
+	p.log.Info("published in all", "acknowledged", count["acknowledged"], "found_stored", count["found"],
+		"published_again", count["repeated"], "dead_lettered", count["dead_lettered"], "refused", count["refused"],
+		"not_acknowledged", count["given_up"])
 }

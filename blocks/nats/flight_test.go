@@ -1,6 +1,7 @@
 package nats
 
 import (
+	"fmt"
 	"log/slog"
 	"os"
 	"reflect"
@@ -29,10 +30,17 @@ type flight struct {
 
 func fly(t *testing.T, shared Conf, conf ProducerConf) *flight {
 	t.Helper()
+	return flyOn(t, shared, conf, func(*embedded.Conf) {})
+}
+
+// flyOn changes the broker's configuration, too.
+func flyOn(t *testing.T, shared Conf, conf ProducerConf, change func(*embedded.Conf)) *flight {
+	t.Helper()
 	store := t.TempDir()
 	cf := func(name string, result any) error {
 		if own, ok := result.(*embedded.Conf); ok {
 			own.Store = store
+			change(own)
 		}
 		return confOf(shared, conf)(name, result)
 	}
@@ -136,6 +144,34 @@ func (f *flight) counters(t *testing.T) sputnik.Msg {
 	return answer
 }
 
+// What is of the wrong type is no reason to store a message elsewhere, or twice, or without a word.
+func TestKeysOfTheWrongType(t *testing.T) {
+	p := &producer{prefix: "syslog."}
+	tmpl, err := compileTemplate("syslog.{a}", "syslog.", "-")
+	require.NoError(t, err)
+	withTemplate := &producer{template: tmpl}
+	good := func() sputnik.Msg { return sputnik.Msg{KeySubject: "x", KeyData: []byte("x")} }
+	cases := map[string]struct {
+		p     *producer
+		value any
+	}{
+		KeyDone: {p, func() {}}, KeyID: {p, 7}, KeySubject: {p, []byte("x")}, KeyFields: {withTemplate, map[string]string{"a": "b"}},
+	}
+	for key, c := range cases {
+		msg := good()
+		msg[key] = nil // is absent
+		if key != KeySubject {
+			out, err := c.p.read(msg)
+			require.NoError(t, err)
+			require.NoError(t, out.refused, key)
+		}
+		msg[key] = c.value
+		out, err := c.p.read(msg)
+		require.NoError(t, err)
+		require.ErrorContains(t, out.refused, fmt.Sprintf("%q of the message is of type %T, not ", key, c.value))
+	}
+}
+
 func TestCountersAddUp(t *testing.T) {
 	f := fly(t, DefaultConf(), DefaultProducerConf())
 	var done outcomes
@@ -166,6 +202,18 @@ func TestCleanEndWithTheEmbeddedBlock(t *testing.T) {
 	assert.Empty(t, sputniktest.Events[sputnik.ConnectionLost](f.Flight))
 	assert.Empty(t, sputniktest.Events[sputnik.ConnectFailed](f.Flight))
 	assert.Len(t, sputniktest.Events[sputnik.Disconnected](f.Flight), 1)
+}
+
+// An edge stores, also where it has never seen its hub.
+func TestEdgeThatHasNeverSeenItsHub(t *testing.T) {
+	hub := "nats://u:secret@" + brokertest.Reserve(t).URL[len("nats://"):] // nobody listens there
+	f := flyOn(t, DefaultConf(), DefaultProducerConf(), func(own *embedded.Conf) {
+		own.Domain, own.Leaf, own.LeafLocal = "edge1", []string{hub}, []string{"syslog.>"}
+	})
+	var done outcomes
+	f.producer.Send(sputnik.Msg{KeySubject: "x", KeyData: []byte("x"), KeyDone: done.of("x")})
+	assert.Equal(t, map[string]error{"x": nil}, done.wait(t))
+	require.NoError(t, f.Stop())
 }
 
 // A program that imports the blocks blank has a listener and urls between them.
@@ -219,16 +267,6 @@ func open(t *testing.T, server *brokertest.Process) sputnik.ServerConnection {
 	conn, err := NewConnector(discard(), nil).ConnectContext(t.Context(), confOf(conf, ProducerConf{}))
 	require.NoError(t, err)
 	return conn
-}
-
-func TestConnectorConforms(t *testing.T) {
-	server := brokertest.Start(t)
-	conf := DefaultConf()
-	conf.URLs = []string{server.URL}
-	sputniktest.Connector(t, func() sputnik.ServerConnector { return NewConnector(discard(), nil) },
-		sputniktest.WithConf(confOf(conf, ProducerConf{})), sputniktest.WithRealTime(), sputniktest.WithCycles(20),
-		sputniktest.WithOutage(server.Kill, func() { server.Restart(t) }),
-		sputniktest.WithMute(func() { server.Freeze(t) }, func() { server.Thaw(t) }))
 }
 
 func TestEveryKeyIsExplained(t *testing.T) {

@@ -1,7 +1,6 @@
 package nats
 
 import (
-	"runtime"
 	"testing"
 	"time"
 
@@ -83,34 +82,4 @@ func killLeader(t *testing.T, cluster *brokertest.Cluster, conf Conf) *brokertes
 	require.Contains(t, cluster.Members, leader)
 	cluster.Members[leader].Kill()
 	return cluster.Members[leader]
-}
-
-// The broker is stopped by SIGSTOP: its connections stand, and nothing moves.
-func TestStalledBrokerHoldsUpTheSenders(t *testing.T) {
-	total := messages()
-	server := brokertest.Start(t)
-	conf := DefaultConf()
-	conf.URLs = []string{server.URL}
-	conf.AckTimeout, conf.ConnectTimeout = 300*time.Millisecond, 200*time.Millisecond
-	producer := DefaultProducerConf()
-	c := newCampaign(t, conf, producer, total, total/10)
-	c.send()
-	c.at(total / 10)
-	server.Freeze(t)
-	failures := func(n int) (heap uint64, taken int64) {
-		sputniktest.Await[sputnik.ConnectFailed](c.Flight, nth[sputnik.ConnectFailed](n))
-		var stats runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&stats)
-		return stats.HeapAlloc, c.sent.Load()
-	}
-	before, takenBefore := failures(3) // the connection is known to be lost, the mailbox is full
-	after, taken := failures(8)
-	assert.Equal(t, takenBefore, taken, "senders wait")
-	assert.LessOrEqual(t, taken-c.stored.Load(), int64(producer.MaxPending+mailbox+2))
-	assert.Less(t, taken, int64(total))
-	t.Logf("heap while the broker stands still: %d KiB, then %d KiB; %d messages in hand", before>>10, after>>10, taken-c.stored.Load())
-	assert.Less(t, after, before+2<<20, "memory stays flat")
-	server.Thaw(t)
-	c.verify(true)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 
 	"github.com/sputnik-go/sputnik"
@@ -36,26 +37,44 @@ type outgoing struct {
 
 var errNoData = fmt.Errorf("message has no %q of type []byte", KeyData)
 
-// read takes a message apart; an error is for one without a payload.
+// read takes a message apart; an error is for one without a payload. What else is wrong makes it a dead letter.
 func (p *producer) read(msg sputnik.Msg) (outgoing, error) {
 	data, ok := msg[KeyData].([]byte)
-	done, _ := msg[KeyDone].(func(error)) // the others are as good as absent if they are of another type, too
-	id, _ := msg[KeyID].(string)
-	out := outgoing{data: data, id: safeID(id), done: done}
+	out := outgoing{data: data}
+	var errs [4]error
+	out.done, errs[0] = optional[func(error)](msg, KeyDone)
+	id, err := optional[string](msg, KeyID)
+	out.id, errs[1] = safeID(id), err
 	if !ok {
 		return out, errNoData
 	}
 	if p.template != nil {
-		fields, _ := msg[KeyFields].(Fields)
+		var fields Fields
+		fields, errs[2] = optional[Fields](msg, KeyFields)
 		out.subject = p.template.subject(fields)
-		return out, nil
+	} else {
+		var subject string
+		subject, errs[2] = optional[string](msg, KeySubject)
+		out.subject = p.prefix + subject
+		if !validSubject(out.subject) {
+			errs[3] = errSubject
+		}
 	}
-	subject, _ := msg[KeySubject].(string)
-	out.subject = p.prefix + subject
-	if !validSubject(out.subject) {
-		out.refused = errors.New("not a subject: an empty token, a space, a wildcard, or too long")
+	if errs != [4]error{} {
+		out.refused = errors.Join(errs[:]...)
 	}
 	return out, nil
+}
+
+var errSubject = errors.New("not a subject: an empty token, a space, a wildcard, or too long")
+
+// optional is the value of a key, zero where there is none.
+func optional[T any](msg sputnik.Msg, key string) (T, error) {
+	value, ok := msg[key].(T)
+	if !ok && msg[key] != nil {
+		return value, fmt.Errorf("%q of the message is of type %T, not %s", key, msg[key], reflect.TypeFor[T]())
+	}
+	return value, nil
 }
 
 // maxID is the longest id that is used as it is.

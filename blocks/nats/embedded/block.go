@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/sputnik-go/sputnik"
 )
@@ -43,15 +44,16 @@ var errNotRunning = errors.New("the broker in this process doesn't run: is the b
 // falls silent and stays open, until the client closes it: the connector's time to do so comes later.
 func (s *Server) InProcessConn() (net.Conn, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.broker == nil {
+	broker, parted := s.broker, s.parted
+	s.mu.Unlock()
+	if broker == nil {
 		return nil, errNotRunning
 	}
-	conn, err := s.broker.InProcessConn()
+	conn, err := broker.InProcessConn() // may take long, and is ended by stop
 	if err != nil {
 		return nil, err
 	}
-	return &lasting{Conn: conn, parted: s.parted, closed: make(chan struct{})}, nil
+	return &lasting{Conn: conn, parted: parted, closed: make(chan struct{})}, nil
 }
 
 func (s *Server) start(conf Conf) error {
@@ -82,6 +84,18 @@ func (s *Server) stop() error {
 	return broker.Stop()
 }
 
+func (s *Server) lookAfter() {
+	s.mu.Lock()
+	broker := s.broker
+	s.mu.Unlock()
+	if broker == nil {
+		return
+	}
+	if err := broker.Revive(); err != nil && !errors.Is(err, context.Canceled) {
+		s.log.Error("broker not started anew", "block", Name, "error", err)
+	}
+}
+
 // block is the broker's life.
 type block struct{ server *Server }
 
@@ -94,7 +108,10 @@ func (b *block) Init(cf sputnik.ConfFactory) error {
 	return b.server.start(conf)
 }
 
-// Run refuses a list of blocks whose finish would lose messages, and else has nothing to do.
+// lookEvery is how often the block looks whether the broker can write: clients of the listener can't make it.
+const lookEvery = 3 * time.Second
+
+// Run refuses a list of blocks whose finish would lose messages, and looks after the broker.
 func (b *block) Run(ctx context.Context, bc sputnik.BlockCommunicator) error {
 	status, _ := sputnik.StatusOf(bc)
 	for _, other := range status.Blocks {
@@ -106,8 +123,16 @@ func (b *block) Run(ctx context.Context, bc sputnik.BlockCommunicator) error {
 				other.Block, Name, Name)
 		}
 	}
-	<-ctx.Done()
-	return nil
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			b.server.lookAfter()
+		}
+	}
 }
 
 // Finish stops the broker, when all blocks behind it in the list have finished.

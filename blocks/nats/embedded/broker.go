@@ -89,22 +89,34 @@ func (b *Broker) ClientURL() string {
 	return b.server.ClientURL()
 }
 
-// InProcessConn connects to the server. It is started anew before if it can't write any more: nats-server keeps a write
-// error, such as that of a full disk, for as long as it runs, also when there is room again.
+// InProcessConn connects to the server. It is started anew before if it can't write any more, see Revive.
 func (b *Broker) InProcessConn() (net.Conn, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if err := b.revive(); err != nil {
+		return nil, err
+	}
+	return b.server.InProcessConn()
+}
+
+// Revive starts the server anew if it can't write any more: nats-server keeps a write error, such as that of a full disk,
+// for as long as it runs, also when there is room again. Its connections break then.
+func (b *Broker) Revive() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.revive()
+}
+
+func (b *Broker) revive() error {
 	if err := b.ctx.Err(); err != nil {
-		return nil, err // stopped
+		return err // stopped
 	}
 	if health := b.server.Healthz(nil).Error; !b.server.Running() || strings.Contains(health, "write error") {
 		b.log.Warn("starting anew", "reason", health)
 		b.shutdown()
-		if err := b.start(); err != nil {
-			return nil, err
-		}
+		return b.start()
 	}
-	return b.server.InProcessConn()
+	return nil
 }
 
 func awaitReady(ctx context.Context, s *server.Server, events *logger) error {

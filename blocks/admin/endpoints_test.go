@@ -96,13 +96,7 @@ func TestStatusOfTrouble(t *testing.T) {
 	f := fly(t, "", Options{})
 	f.Ready()
 	f.Send("worker", sputnik.Msg{"fail": true})
-	instance := 0
-	sputniktest.Await(f.Flight, func(e sputnik.BlockRunning) bool {
-		if e.Block.Responsibility == "worker" {
-			instance++
-		}
-		return instance == 2
-	})
+	f.secondInstance()
 	s := f.state(t)
 	assert.Equal(t, 1, s.Blocks[3].Restarts)
 	assert.Contains(t, s.Blocks[3].LastError, errBroken.Error(), "as it is: no HTML escapes")
@@ -206,6 +200,7 @@ func TestEvents(t *testing.T) {
 	assert.Equal(t, "error", e.Level)
 	assert.Contains(t, e.Attributes["error"], errBroken.Error())
 	assert.WithinDuration(t, time.Now(), e.Time, patience)
+	f.secondInstance()
 	f.server.Down()
 	last := stream.until("connection_lost")
 

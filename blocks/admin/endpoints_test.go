@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -107,7 +108,9 @@ func TestMetrics(t *testing.T) {
 	f := fly(t, "counters: [worker, nobody]", Options{})
 	f.Ready()
 	f.listen(t).until("process_running")
-	f.worker.counters <- map[string]uint64{"sent": 7, "odd\xff": 1}
+	for range 2 {
+		f.worker.counters <- map[string]uint64{"sent": 7, "odd\xff": 1}
+	}
 	f.get(t, "/nowhere")
 	f.get(t, "/readyz", "Host", "evil.example")
 	code, text := f.get(t, "/metrics")
@@ -133,6 +136,9 @@ func TestMetrics(t *testing.T) {
 	for _, name := range []string{"sputnik_start_time_seconds", `sputnik_events_total{level="info"}`, "go_goroutines", "process_start_time_seconds"} {
 		assert.Contains(t, text, "\n"+name+" ")
 	}
+	problems, err := testutil.GatherAndLint(f.metrics.registry)
+	require.NoError(t, err)
+	assert.Empty(t, problems, "Prometheus' own rules for names")
 	readme := readme(t)
 	for line := range strings.Lines(text) {
 		if name, ok := strings.CutPrefix(line, "# TYPE sputnik_"); ok {
@@ -149,6 +155,9 @@ func TestCountersOfABlockThatHangs(t *testing.T) {
 	f := fly(t, "counters: [worker]\ncounters_limit: 20ms", Options{})
 	f.worker.counters <- map[string]uint64{"sent": 7}
 	assert.Equal(t, uint64(7), f.state(t).Blocks[3].Counters["sent"])
+	_, text := f.get(t, "/status?counters=last")
+	assert.Contains(t, text, `"counters":{"sent":7}`)
+	assert.EqualValues(t, 1, f.Block("worker").Mailbox.Accepted, "nobody was asked")
 	f.Send("worker", sputnik.Msg{"wait": true})
 	for range 5 {
 		b := f.state(t).Blocks[3]
@@ -156,7 +165,7 @@ func TestCountersOfABlockThatHangs(t *testing.T) {
 		assert.Regexp(t, `^no answer within 20ms; these are from .* ago$`, b.CountersError)
 		assert.LessOrEqual(t, b.Mailbox.Depth, 2, "the message in work, and one question")
 	}
-	_, text := f.get(t, "/metrics")
+	_, text = f.get(t, "/metrics")
 	assert.Contains(t, text, `sputnik_block_counters_up{block="worker"} 0`)
 	assert.Contains(t, text, `sputnik_block_counter{block="worker",counter="sent"} 7`)
 	f.worker.counters <- map[string]uint64{"sent": 8}

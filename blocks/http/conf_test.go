@@ -1,6 +1,7 @@
 package httpin
 
 import (
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"reflect"
@@ -89,7 +90,8 @@ func flat(err error) func(func(*sputnik.ConfError) bool) {
 			}
 			return
 		}
-		yield(err.(*sputnik.ConfError))
+		fault, _ := errors.AsType[*sputnik.ConfError](err)
+		yield(fault)
 	}
 }
 

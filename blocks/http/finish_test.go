@@ -99,7 +99,7 @@ func TestFinishDoesNotWaitForSilentClients(t *testing.T) {
 	for _, sent := range []string{"", "POST /v1/mess"} {
 		c, err := net.Dial("tcp", f.address())
 		require.NoError(t, err)
-		defer c.Close()
+		t.Cleanup(func() { c.Close() })
 		_, err = c.Write([]byte(sent))
 		require.NoError(t, err)
 	}

@@ -213,7 +213,7 @@ func wantAccepted(t *testing.T, a reply, messages int) {
 	t.Helper()
 	assert.Equal(t, http.StatusAccepted, a.status, a.body)
 	assert.Equal(t, messages, a.Accepted)
-	assert.Equal(t, typeJSON, a.header.Get("Content-Type"))
+	assert.Equal(t, []string{typeJSON}, a.header["Content-Type"])
 }
 
 const (

@@ -3,6 +3,7 @@ package httpin
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"net/http"
 	"strconv"
@@ -72,9 +73,7 @@ func (p *problem) retryAfter(d time.Duration) *problem {
 
 // write answers. That the client is gone by now is nobody's fault.
 func (p *problem) write(w http.ResponseWriter) {
-	for key, values := range p.header {
-		w.Header()[key] = values
-	}
+	maps.Copy(w.Header(), p.header)
 	writeJSON(w, "application/problem+json", p.Status, p)
 }
 

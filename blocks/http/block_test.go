@@ -94,6 +94,7 @@ func TestRefusals(t *testing.T) {
 		{"a content encoding", "", "x", []string{asJSON, "Content-Encoding: gzip"}, 415, `"gzip"`},
 		{"no JSON", "", `{"a":}`, []string{asJSON}, 400, "at byte 6"},
 		{"half an object", "", `{"a"`, []string{asJSON}, 400, "unexpected end"},
+		{"an object and an odd space", "", "{}\u00a0", []string{asJSON}, 400, "at byte 3"},
 		{"two objects", "", `{} {}`, []string{asJSON}, 400, "at byte 4"},
 		{"a string", "", `"a"`, []string{asJSON}, 400, "got a string"},
 		{"an array of other things", "", `[{},null]`, []string{asJSON}, 400, "element 1: want an object, got null"},

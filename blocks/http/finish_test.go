@@ -67,7 +67,7 @@ func TestFinishUnderLoad(t *testing.T) {
 
 // A request in progress at the finish is answered, and so is one that comes afterwards on a connection that stands.
 func TestFinishAnswersWhatIsInProgress(t *testing.T) {
-	f := fly(t, testConf(), newSink(), sputnik.WithFinishDelay(time.Second))
+	f := fly(t, testConf(), newSink(), sputnik.WithFinishDelay(500*time.Millisecond))
 	body, more := io.Pipe()
 	answer := make(chan reply, 1)
 	go func() {
@@ -85,6 +85,7 @@ func TestFinishAnswersWhatIsInProgress(t *testing.T) {
 	wantProblem(t, late, 503, "not ready: stopping")
 	assert.True(t, late.closes)
 	assert.Equal(t, "1", late.header.Get("Retry-After"))
+	<-f.finishing
 	_, err = more.Write([]byte("gun"))
 	require.NoError(t, err)
 	more.Close()

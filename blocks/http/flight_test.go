@@ -92,6 +92,7 @@ type flight struct {
 	*sink
 	url       string // of the configured path
 	shootDown func()
+	finishing chan struct{} // closed when the block's finish has begun
 	ended     chan error
 	client    *http.Client
 }
@@ -99,15 +100,21 @@ type flight struct {
 func fly(t *testing.T, conf Conf, s *sink, opts ...sputnik.SputnikOption) *flight {
 	t.Helper()
 	f := &flight{
-		receiver: newReceiver(slog.New(slog.NewTextHandler(t.Output(), nil))),
-		sink:     s,
-		ended:    make(chan error, 1),
+		receiver:  newReceiver(slog.New(slog.NewTextHandler(t.Output(), nil))),
+		sink:      s,
+		finishing: make(chan struct{}),
+		ended:     make(chan error, 1),
 	}
 	running := make(chan struct{})
 	sp, err := sputnik.NewSputnik(append([]sputnik.SputnikOption{
 		sputnik.WithObserver(func(e sputnik.Event) {
-			if _, ok := e.(sputnik.ProcessRunning); ok {
+			switch e := e.(type) {
+			case sputnik.ProcessRunning:
 				close(running)
+			case sputnik.BlockFinishing:
+				if e.Block.Name == Name {
+					close(f.finishing)
+				}
 			}
 		}),
 		sputnik.WithFinishTimeout(4 * time.Second),

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/sputnik-go/sputnik"
@@ -21,26 +20,17 @@ type handler struct {
 	pump   *pump
 	count  counters
 	self   sputnik.BlockCommunicator
-
-	finishing chan struct{} // closed by finish
-	hurry     func()        // no request may wait any longer
 }
 
 func newHandler(conf Conf) *handler {
-	h := &handler{
-		conf:      conf,
-		tokens:    newTokens(conf.Token),
-		origin:    http.NewCrossOriginProtection(),
-		budget:    budget{most: int64(conf.MaxPendingBytes)},
-		pump:      newPump(conf.MaxWaiting),
-		finishing: make(chan struct{}),
+	return &handler{
+		conf:   conf,
+		tokens: newTokens(conf.Token),
+		origin: http.NewCrossOriginProtection(),
+		budget: budget{most: int64(conf.MaxPendingBytes)},
+		pump:   newPump(conf.MaxWaiting),
 	}
-	h.hurry = sync.OnceFunc(func() { close(h.pump.hurry) })
-	return h
 }
-
-// finish lets no request in any more.
-func (h *handler) finish() { close(h.finishing) }
 
 // ServeHTTP answers a request.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -76,13 +66,8 @@ func (h *handler) admit(r *http.Request) (rest string, p *problem) {
 	return rest, h.ready()
 }
 
-// ready refuses while nobody can store anything, and when the end has begun.
+// ready refuses while nobody can store anything, and when the end of the process has begun.
 func (h *handler) ready() *problem {
-	select {
-	case <-h.finishing:
-		return h.unavailable("the process is finishing").with("Connection", "close")
-	default:
-	}
 	status, ok := sputnik.StatusOf(h.self)
 	if !ok || status.Ready {
 		return nil
@@ -122,10 +107,6 @@ func (h *handler) post(w http.ResponseWriter, r *http.Request, rest string) *pro
 	defer body.release()
 	if p := body.read(w, r, &h.conf); p != nil {
 		return p
-	}
-	// Until here read_timeout is over the connection. From now on a silent client is only waiting for the answer.
-	if err := http.NewResponseController(w).SetReadDeadline(time.Time{}); err != nil {
-		return refuse(http.StatusInternalServerError, "%v", err).remedy("send again")
 	}
 	messages, many, p := h.conf.split(contentType, lines, body.bytes)
 	if p != nil {

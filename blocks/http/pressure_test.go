@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -194,47 +195,62 @@ func TestReceiptCountsEachMessageOnce(t *testing.T) {
 	assert.Equal(t, taken, r.wait(t.Context(), patience, nil))
 }
 
-// A connection that sends its header, or its body, byte by byte is ended, and harms nobody.
+// A connection that sends its header or its body byte by byte, or nothing, is ended, and harms nobody.
 func TestSlowClients(t *testing.T) {
-	conf := testConf()
-	conf.HeaderTimeout, conf.ReadTimeout, conf.IdleTimeout = 50*time.Millisecond, 100*time.Millisecond, 50*time.Millisecond
-	f := fly(t, conf, newSink())
-	slow := func(sent string) string {
-		c, err := net.Dial("tcp", f.address())
-		require.NoError(t, err)
-		defer c.Close()
-		_, err = c.Write([]byte(sent))
-		require.NoError(t, err)
-		stop := make(chan struct{})
-		var drip sync.WaitGroup
-		drip.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				case <-time.After(5 * time.Millisecond):
-					_, _ = c.Write([]byte("x")) // until the server has had enough
-				}
-			}
+	const short = 60 * time.Millisecond
+	for name, c := range map[string]struct {
+		header, read, idle time.Duration
+		sent, answer       string
+		silent             bool
+	}{
+		"in the header": {short, 2 * patience, 2 * patience, "POST /v1/messages HTTP/1.1\r\nHost: x\r\nX-Slow: ", "", false},
+		"in the body": {
+			2 * patience, short, 2 * patience,
+			"POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 100000\r\n\r\n",
+			"within 60ms (read_timeout)", false,
+		},
+		"from the beginning":      {short, 2 * patience, 2 * patience, "", "", true},
+		"after the first request": {2 * patience, 2 * patience, short, "GET /v1/messages HTTP/1.1\r\nHost: x\r\n\r\n", "only for POST", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conf := testConf()
+			conf.HeaderTimeout, conf.ReadTimeout, conf.IdleTimeout = c.header, c.read, c.idle
+			f := fly(t, conf, newSink())
+			assert.Contains(t, f.untilClosed(t, c.sent, c.silent), c.answer)
+			wantAccepted(t, f.post(t, "", "x", asText), 1)
+			require.NoError(t, f.finish())
+			f.nextData(t, "x")
+			assert.Empty(t, f.got)
 		})
-		require.NoError(t, c.SetReadDeadline(time.Now().Add(patience)))
-		answer, err := io.ReadAll(c)
-		if timeout, ok := errors.AsType[net.Error](err); ok {
-			assert.False(t, timeout.Timeout(), "the connection was not closed")
-		}
-		close(stop)
-		drip.Wait()
-		return string(answer)
 	}
-	slow("POST /v1/messages HTTP/1.1\r\nHost: x\r\nX-Slow: ")
-	answer := slow("POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 100000\r\n\r\n")
-	assert.Contains(t, answer, "HTTP/1.1 408 ")
-	assert.Contains(t, answer, "within 100ms (read_timeout)")
-	slow("")
-	wantAccepted(t, f.post(t, "", "x", asText), 1)
-	require.NoError(t, f.finish())
-	f.nextData(t, "x")
-	assert.Empty(t, f.got)
+}
+
+// untilClosed sends, and then drips unless silent, until the server closes the connection. It returns what the server said.
+func (f *flight) untilClosed(t *testing.T, sent string, silent bool) string {
+	t.Helper()
+	c, err := net.Dial("tcp", f.address())
+	require.NoError(t, err)
+	defer c.Close()
+	_, err = c.Write([]byte(sent))
+	require.NoError(t, err)
+	stop := make(chan struct{})
+	var drip sync.WaitGroup
+	drip.Go(func() {
+		for !silent {
+			select {
+			case <-stop:
+				return
+			case <-time.After(5 * time.Millisecond):
+				_, _ = c.Write([]byte("x")) // until the server has had enough
+			}
+		}
+	})
+	require.NoError(t, c.SetReadDeadline(time.Now().Add(patience)))
+	answer, err := io.ReadAll(c)
+	close(stop)
+	drip.Wait()
+	require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "the connection was not closed")
+	return string(answer)
 }
 
 // The time that a request may take to arrive doesn't count while it waits.

@@ -19,6 +19,9 @@ const (
 	acceptedTypes = typeJSON + ", " + typeNDJSON + ", " + typeText
 )
 
+// jsonSpace may stand around a value.
+const jsonSpace = " \t\r\n"
+
 // splitter takes the messages out of a body, within the limits.
 type splitter struct {
 	maxMessage, maxBatch int
@@ -76,7 +79,7 @@ func (s *splitter) objects(body []byte) *problem {
 	number := 0
 	for line := range bytes.SplitSeq(withoutBOM(body), []byte("\n")) {
 		number++
-		line = bytes.TrimSpace(line)
+		line = bytes.Trim(line, jsonSpace)
 		if len(line) == 0 {
 			continue
 		}
@@ -95,7 +98,7 @@ func (s *splitter) objects(body []byte) *problem {
 
 // json takes an object, or the objects of an array.
 func (s *splitter) json(body []byte) (many bool, p *problem) {
-	body = bytes.TrimSpace(withoutBOM(body))
+	body = bytes.Trim(withoutBOM(body), jsonSpace)
 	if len(body) == 0 {
 		return false, nil
 	}

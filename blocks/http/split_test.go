@@ -3,6 +3,8 @@ package httpin
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -47,7 +49,7 @@ func FuzzSplit(f *testing.F) {
 		case contentType == typeText:
 			assert.Equal(t, [][]byte{body}, messages)
 		case contentType == typeNDJSON:
-			assert.Equal(t, letters(withoutBOM(body), " \t\r\n\v\f"), letters(bytes.Join(messages, nil), " \t\r\n\v\f"))
+			assert.Equal(t, letters(withoutBOM(body), " \t\r\n"), letters(bytes.Join(messages, nil), " \t\r\n"))
 		case many:
 			assert.Equal(t, compact(t, withoutBOM(body)), compact(t, []byte("["+string(joined)+"]")))
 		default:
@@ -63,11 +65,6 @@ func compact(t *testing.T, text []byte) string {
 	return b.String()
 }
 
-func letters(text []byte, without string) string {
-	return string(bytes.Map(func(r rune) rune {
-		if bytes.ContainsRune([]byte(without), r) {
-			return -1
-		}
-		return r
-	}, text))
+func letters(text []byte, without string) []byte {
+	return slices.DeleteFunc(bytes.Clone(text), func(b byte) bool { return strings.IndexByte(without, b) >= 0 })
 }

@@ -113,6 +113,7 @@ func TestRefusals(t *testing.T) {
 		{"a dot in the subject", "/a.b", "x", []string{asText}, 400, `"a.b"`},
 		{"an empty element", "/a//b", "x", []string{asText}, 400, `""`},
 		{"an encoded element", "/a%2Fb", "x", []string{asText}, 400, `"a%2Fb"`},
+		{"an encoded letter", "/%61", "x", []string{asText}, 400, `"%61"`},
 		{"a long subject", "/" + x(256), "x", []string{asText}, 400, "256 bytes"},
 		{"a space in the key", "", "x", []string{asText, "Idempotency-Key: a b"}, 400, "Idempotency-Key"},
 		{"two keys", "", "x", []string{asText, "Idempotency-Key: a", "Idempotency-Key: b"}, 400, "Idempotency-Key"},

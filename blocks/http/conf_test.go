@@ -3,6 +3,7 @@ package httpin
 import (
 	"errors"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"reflect"
 	"testing"
@@ -23,6 +24,14 @@ func TestDefaultConf(t *testing.T) {
 	for field := range reflect.TypeFor[Conf]().Fields() {
 		assert.NotEmpty(t, field.Tag.Get("koanf"), field.Name)
 		assert.NotEmpty(t, field.Tag.Get("doc"), field.Name)
+	}
+}
+
+func TestReadmeNamesEachKey(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	for field := range reflect.TypeFor[Conf]().Fields() {
+		assert.Contains(t, string(readme), "`"+field.Tag.Get("koanf")+"`", field.Name)
 	}
 }
 

@@ -1,11 +1,12 @@
 package httpin
 
 import (
+	"bufio"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +18,25 @@ import (
 	"github.com/sputnik-go/sputnik"
 	"github.com/sputnik-go/sputnik/sputniktest"
 )
+
+// begin begins a request whose body is to follow. When it returns, the block is waiting for that.
+func (f *flight) begin(t *testing.T, body string) (net.Conn, *bufio.Reader) {
+	t.Helper()
+	c, err := net.Dial("tcp", f.address())
+	require.NoError(t, err)
+	t.Cleanup(func() { c.Close() })
+	require.NoError(t, c.SetReadDeadline(time.Now().Add(patience)))
+	_, err = fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n",
+		f.handler.conf.Path, len(body))
+	require.NoError(t, err)
+	answer := bufio.NewReader(c)
+	for _, want := range []string{"HTTP/1.1 100 Continue\r\n", "\r\n"} {
+		line, err := answer.ReadString('\n')
+		require.NoError(t, err)
+		require.Equal(t, want, line)
+	}
+	return c, answer
+}
 
 // What was answered by 202 is in the sink, whenever the end comes.
 func TestFinishUnderLoad(t *testing.T) {
@@ -68,17 +88,8 @@ func TestFinishUnderLoad(t *testing.T) {
 // A request in progress at the finish is answered, and so is one that comes afterwards on a connection that stands.
 func TestFinishAnswersWhatIsInProgress(t *testing.T) {
 	f := fly(t, testConf(), newSink(), sputnik.WithFinishDelay(500*time.Millisecond))
-	body, more := io.Pipe()
-	answer := make(chan reply, 1)
-	go func() {
-		a, err := f.send(http.MethodPost, "", body, asText)
-		assert.NoError(t, err)
-		answer <- a
-	}()
-	_, err := more.Write([]byte("be"))
-	require.NoError(t, err)
-	other := f.post(t, "", "x", asText) // so that another connection stands
-	wantAccepted(t, other, 1)
+	begun, answer := f.begin(t, "begun")
+	wantAccepted(t, f.post(t, "", "x", asText), 1) // so that another connection stands
 
 	f.shootDown()
 	late := f.post(t, "", "late", asText)
@@ -86,10 +97,13 @@ func TestFinishAnswersWhatIsInProgress(t *testing.T) {
 	assert.True(t, late.closes)
 	assert.Equal(t, "1", late.header.Get("Retry-After"))
 	<-f.finishing
-	_, err = more.Write([]byte("gun"))
+	_, err := begun.Write([]byte("begun"))
 	require.NoError(t, err)
-	more.Close()
-	wantAccepted(t, <-answer, 1)
+	response, err := http.ReadResponse(answer, nil)
+	require.NoError(t, err)
+	response.Body.Close()
+	assert.Equal(t, http.StatusAccepted, response.StatusCode)
+	assert.True(t, response.Close)
 	require.NoError(t, f.finish())
 	f.nextData(t, "x", "begun")
 }
@@ -148,6 +162,25 @@ func TestFinishWhileRequestsWait(t *testing.T) {
 			assert.Zero(t, *a.ResendFrom)
 		})
 	}
+}
+
+// A request whose body doesn't come to its end, and a message that nobody waits for any more, end with the block's time.
+func TestFinishEndsWhatDoesNotEndByItself(t *testing.T) {
+	conf := testConf()
+	conf.AcceptTimeout = 20 * time.Millisecond
+	f := fly(t, conf, stalled())
+	wantProblem(t, f.post(t, "", batchOf(capacity+1), asNDJSON), 429, "within 20ms")
+	endless, answer := f.begin(t, "endless")
+	_, err := endless.Write([]byte("end"))
+	require.NoError(t, err)
+	f.shootDown()
+	<-f.finished
+	_, err = answer.ReadByte()
+	require.Error(t, err, "the connection was closed")
+	require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
+	close(f.gate) // the sink can finish
+	require.NoError(t, f.finish())
+	assert.Len(t, f.got, capacity, "the one in doubt was not taken")
 }
 
 // While there is no connection to the server, messages are refused.

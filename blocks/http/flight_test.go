@@ -93,6 +93,7 @@ type flight struct {
 	url       string // of the configured path
 	shootDown func()
 	finishing chan struct{} // closed when the block's finish has begun
+	finished  chan struct{} // closed when it is over
 	ended     chan error
 	client    *http.Client
 }
@@ -103,6 +104,7 @@ func fly(t *testing.T, conf Conf, s *sink, opts ...sputnik.SputnikOption) *fligh
 		receiver:  newReceiver(slog.New(slog.NewTextHandler(t.Output(), nil))),
 		sink:      s,
 		finishing: make(chan struct{}),
+		finished:  make(chan struct{}),
 		ended:     make(chan error, 1),
 	}
 	running := make(chan struct{})
@@ -114,6 +116,10 @@ func fly(t *testing.T, conf Conf, s *sink, opts ...sputnik.SputnikOption) *fligh
 			case sputnik.BlockFinishing:
 				if e.Block.Name == Name {
 					close(f.finishing)
+				}
+			case sputnik.BlockFinished:
+				if e.Block.Name == Name {
+					close(f.finished)
 				}
 			}
 		}),

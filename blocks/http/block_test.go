@@ -1,6 +1,7 @@
 package httpin
 
 import (
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -190,4 +191,14 @@ func TestPortTakenIsAnErrorOfInit(t *testing.T) {
 	r := newReceiver(discard())
 	err := r.Init(sputniktest.Conf(t, map[string]string{Name: "listen: " + f.address()}))
 	require.ErrorContains(t, err, f.address())
+}
+
+func TestFinishWithoutRunGivesThePortBack(t *testing.T) {
+	r := newReceiver(discard())
+	require.NoError(t, r.Init(sputniktest.Conf(t, map[string]string{Name: "listen: 127.0.0.1:0"})))
+	address := r.server.listener.Addr().String()
+	r.Finish(true)
+	again, err := net.Listen("tcp", address)
+	require.NoError(t, err)
+	again.Close()
 }

@@ -3,6 +3,7 @@ package httpin
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -101,10 +102,12 @@ func TestFinishAnswersWhatIsInProgress(t *testing.T) {
 	require.NoError(t, err)
 	response, err := http.ReadResponse(answer, nil)
 	require.NoError(t, err)
-	response.Body.Close()
-	assert.Equal(t, http.StatusAccepted, response.StatusCode)
-	assert.True(t, response.Close)
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	assert.Equal(t, http.StatusAccepted, response.StatusCode, string(body))
 	require.NoError(t, f.finish())
+	_, err = answer.ReadByte()
+	require.ErrorIs(t, err, io.EOF, "then the connection is closed")
 	f.nextData(t, "x", "begun")
 }
 

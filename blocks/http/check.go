@@ -29,7 +29,7 @@ func (c Conf) check() error {
 			errs = append(errs, &sputnik.ConfError{Name: Name, Key: key, Err: fmt.Errorf(format, args...)})
 		}
 	}
-	bad(validAddress(c.Listen), "listen", "%q is not an address such as 127.0.0.1:8088", c.Listen)
+	bad(validAddress(c.Listen), "listen", "%q is not an address such as 127.0.0.1:8080", c.Listen)
 	bad(loopback(c.Listen) || len(c.Token) > 0 || c.TLSClientCA != "", "listen",
 		"%q can be reached from other machines: set token or tls_client_ca, or listen on 127.0.0.1", c.Listen)
 	bad(validPath(c.Path), "path", "%q is not a path such as /v1/messages", c.Path)

@@ -52,7 +52,7 @@ const (
 // DefaultConf is what holds where nothing is configured.
 func DefaultConf() Conf {
 	return Conf{
-		Listen:          "127.0.0.1:8088",
+		Listen:          "127.0.0.1:8080",
 		Path:            "/v1/messages",
 		To:              "nats.producer",
 		Subject:         "http",

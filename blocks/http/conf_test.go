@@ -106,7 +106,7 @@ func flat(err error) func(func(*sputnik.ConfError) bool) {
 
 func TestBeyondLoopbackOnlyWithCredentials(t *testing.T) {
 	for listen, ok := range map[string]bool{
-		"127.0.0.1:8088": true, "localhost:8088": true, "[::1]:8088": true, "127.3.2.1:0": true,
+		"127.0.0.1:8080": true, "localhost:8088": true, "[::1]:8088": true, "127.3.2.1:0": true,
 		"0.0.0.0:8088": false, ":8088": false, "[::]:8088": false, "192.168.0.1:8088": false, "myhost:8088": false, "localhost.evil:1": false,
 	} {
 		conf := testConf()

@@ -36,7 +36,7 @@ func NewBlock(log *slog.Logger, opts Options) *sputnik.Block {
 
 const (
 	finishTimeout = 5 * time.Second // for requests that are being answered, streams excepted: those end at once
-	graceful      = time.Second     // of it, until their connections are closed
+	graceful      = 2 * time.Second // of it, until their connections are closed; HTTP/2 may take one
 )
 
 // admin is the block.

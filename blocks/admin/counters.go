@@ -64,6 +64,11 @@ func (s *source) counters(life context.Context, limit time.Duration) (counts map
 		}
 		return maps.Clone(s.last), fault
 	}
+	return s.known()
+}
+
+// known is the answer to the last question; none is asked.
+func (s *source) known() (counts map[string]uint64, fault string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return maps.Clone(s.last), s.fault
@@ -117,6 +122,16 @@ func countersIn(answer sputnik.Msg) (map[string]uint64, error) {
 type counted struct {
 	counts map[string]uint64
 	fault  string
+}
+
+// knownCounters are those that were told last. Each question is a message that a block has to handle.
+func (a *admin) knownCounters() map[string]counted {
+	byBlock := make(map[string]counted, len(a.asked))
+	for _, s := range a.asked {
+		counts, fault := s.known()
+		byBlock[s.resp] = counted{counts, fault}
+	}
+	return byBlock
 }
 
 // counters asks all blocks that are to be asked, at the same time.

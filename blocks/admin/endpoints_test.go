@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -96,13 +97,7 @@ func TestStatusOfTrouble(t *testing.T) {
 	f := fly(t, "", Options{})
 	f.Ready()
 	f.Send("worker", sputnik.Msg{"fail": true})
-	instance := 0
-	sputniktest.Await(f.Flight, func(e sputnik.BlockRunning) bool {
-		if e.Block.Responsibility == "worker" {
-			instance++
-		}
-		return instance == 2
-	})
+	f.secondInstance()
 	s := f.state(t)
 	assert.Equal(t, 1, s.Blocks[3].Restarts)
 	assert.Contains(t, s.Blocks[3].LastError, errBroken.Error(), "as it is: no HTML escapes")
@@ -113,7 +108,9 @@ func TestMetrics(t *testing.T) {
 	f := fly(t, "counters: [worker, nobody]", Options{})
 	f.Ready()
 	f.listen(t).until("process_running")
-	f.worker.counters <- map[string]uint64{"sent": 7, "odd\xff": 1}
+	for range 2 {
+		f.worker.counters <- map[string]uint64{"sent": 7, "odd\xff": 1}
+	}
 	f.get(t, "/nowhere")
 	f.get(t, "/readyz", "Host", "evil.example")
 	code, text := f.get(t, "/metrics")
@@ -139,6 +136,9 @@ func TestMetrics(t *testing.T) {
 	for _, name := range []string{"sputnik_start_time_seconds", `sputnik_events_total{level="info"}`, "go_goroutines", "process_start_time_seconds"} {
 		assert.Contains(t, text, "\n"+name+" ")
 	}
+	problems, err := testutil.GatherAndLint(f.metrics.registry)
+	require.NoError(t, err)
+	assert.Empty(t, problems, "Prometheus' own rules for names")
 	readme := readme(t)
 	for line := range strings.Lines(text) {
 		if name, ok := strings.CutPrefix(line, "# TYPE sputnik_"); ok {
@@ -148,51 +148,6 @@ func TestMetrics(t *testing.T) {
 			}
 		}
 	}
-}
-
-// A block that doesn't answer holds up nobody, and gets one question at a time.
-func TestCountersOfABlockThatHangs(t *testing.T) {
-	f := fly(t, "counters: [worker]\ncounters_limit: 20ms", Options{})
-	f.worker.counters <- map[string]uint64{"sent": 7}
-	assert.Equal(t, uint64(7), f.state(t).Blocks[3].Counters["sent"])
-	f.Send("worker", sputnik.Msg{"wait": true})
-	for range 5 {
-		b := f.state(t).Blocks[3]
-		assert.Equal(t, uint64(7), b.Counters["sent"], "the last there are")
-		assert.Regexp(t, `^no answer within 20ms; these are from .* ago$`, b.CountersError)
-		assert.LessOrEqual(t, b.Mailbox.Depth, 2, "the message in work, and one question")
-	}
-	_, text := f.get(t, "/metrics")
-	assert.Contains(t, text, `sputnik_block_counters_up{block="worker"} 0`)
-	assert.Contains(t, text, `sputnik_block_counter{block="worker",counter="sent"} 7`)
-	f.worker.counters <- map[string]uint64{"sent": 8}
-	f.worker.block <- true
-	require.NoError(t, f.Stop())
-}
-
-func TestCountersOfWhoHasNone(t *testing.T) {
-	f := fly(t, "counters: [nobody, admin, worker]\ncounters_limit: 5s", Options{})
-	f.worker.counters <- map[string]uint64{}
-	s := f.state(t)
-	assert.Equal(t, "request to block \"admin\": the block has no OnMsg", s.Blocks[2].CountersError)
-	assert.Equal(t, "the answer has no counters", s.Blocks[3].CountersError)
-	assert.Contains(t, f.log.String(), `msg="counters: there is no such block" block=admin responsibility=nobody`)
-}
-
-func TestCountersInEitherForm(t *testing.T) {
-	want := map[string]uint64{"sent": 7, "lost": 0}
-	for name, answer := range map[string]sputnik.Msg{
-		"one by one": {"sent": uint64(7), "lost": uint64(0), "note": "text"},
-		"as a map":   {KeyCounters: want},
-	} {
-		got, err := countersIn(answer)
-		require.NoError(t, err, name)
-		assert.Equal(t, want, got, name)
-	}
-	_, err := countersIn(sputnik.Msg{"error": "unknown command"})
-	assert.EqualError(t, err, "unknown command")
-	_, err = countersIn(nil)
-	assert.Error(t, err)
 }
 
 func TestEvents(t *testing.T) {
@@ -206,6 +161,7 @@ func TestEvents(t *testing.T) {
 	assert.Equal(t, "error", e.Level)
 	assert.Contains(t, e.Attributes["error"], errBroken.Error())
 	assert.WithinDuration(t, time.Now(), e.Time, patience)
+	f.secondInstance()
 	f.server.Down()
 	last := stream.until("connection_lost")
 

@@ -56,6 +56,17 @@ func fly(t *testing.T, yaml string, opts Options, extra ...sputnik.SputnikOption
 	return f
 }
 
+// secondInstance waits until the worker that failed runs again.
+func (f *flight) secondInstance() {
+	instance := 0
+	sputniktest.Await(f.Flight, func(e sputnik.BlockRunning) bool {
+		if e.Block.Responsibility == "worker" {
+			instance++
+		}
+		return instance == 2
+	})
+}
+
 // request sends a request with headers, given in pairs, and returns status and body.
 func (f *flight) request(t *testing.T, method, path, body string, headers ...string) (int, string) {
 	t.Helper()

@@ -46,11 +46,7 @@ func (a *admin) handler() http.Handler {
 	mux.HandleFunc("GET /livez", a.livez)
 	mux.HandleFunc("GET /readyz", a.readyz)
 	mux.HandleFunc("GET /startedz", a.startedz)
-	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
-		s := a.status()
-		s.Session = a.gate.signedIn(r)
-		answer(w, http.StatusOK, s)
-	})
+	mux.HandleFunc("GET /status", a.getStatus)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{
 		ErrorHandling: promhttp.ContinueOnError, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 	}))
@@ -89,6 +85,16 @@ func (a *admin) handler() http.Handler {
 		}
 		a.refuse(w, r, code, why, text)
 	})
+}
+
+func (a *admin) getStatus(w http.ResponseWriter, r *http.Request) {
+	counters := a.counters
+	if r.URL.Query().Get("counters") == "last" {
+		counters = a.knownCounters
+	}
+	s := a.status(counters())
+	s.Session = a.gate.signedIn(r)
+	answer(w, http.StatusOK, s)
 }
 
 // header sets what holds for all answers. No other site may embed them, and no cache keep them.

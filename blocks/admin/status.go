@@ -107,9 +107,8 @@ func startupDone(now sputnik.Status) bool {
 	return now.State == sputnik.StateRunning || now.State == sputnik.StateFinishing || now.State == sputnik.StateFinished
 }
 
-// status is what /status tells.
-func (a *admin) status() Status {
-	told := a.counters() // first: it may take a moment
+// status is what /status tells, with the counters that blocks have told.
+func (a *admin) status(told map[string]counted) Status {
 	now, at := a.now(), time.Now()
 	host, err := os.Hostname()
 	if err != nil {

@@ -21,6 +21,7 @@ type process struct {
 	level  *slog.LevelVar
 	server *sputniktest.Server
 	reload chan error // what a reload returns
+	failed int
 }
 
 // errHostile has a text that would take over a page that took it for HTML.
@@ -54,8 +55,18 @@ func launch(t *testing.T, yaml string, bare bool) *process {
 	return p
 }
 
-// fail makes "nats.producer" fail.
-func (p *process) fail(err error) { p.Send("nats.producer", sputnik.Msg{"fail": err}) }
+// fail makes "nats.producer" fail, and returns when its next instance runs.
+func (p *process) fail(err error) {
+	p.failed++
+	p.Send("nats.producer", sputnik.Msg{"fail": err})
+	running := 0
+	sputniktest.Await(p.Flight, func(e sputnik.BlockRunning) bool {
+		if e.Block.Responsibility == "nats.producer" {
+			running++
+		}
+		return running == p.failed+1
+	})
+}
 
 // producer fails with a message that says so, and has counters.
 func producer() *sputnik.Block {

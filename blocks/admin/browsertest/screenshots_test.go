@@ -16,7 +16,7 @@ import (
 var screenshots = flag.Bool("screenshots", false, "write docs/admin-light.png and docs/admin-dark.png")
 
 // disguise replaces what differs from machine to machine, and the harness's own block.
-const disguise = `(() => { const real = fetch; window.fetch = async (...a) => { const r = await real(...a); if (a[0] !== '/status') return r;
+const disguise = `(() => { const real = fetch; window.fetch = async (...a) => { const r = await real(...a); if (!a[0].startsWith('/status')) return r;
 	const s = await r.json(); Object.assign(s, {program: 'syslog2nats', host: 'edge-7', pid: 4711}); s.blocks = s.blocks.filter(b => b.name !== 'sputniktest');
 	return new Response(JSON.stringify(s)) }; return true })()`
 

@@ -1,0 +1,132 @@
+package httpin
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sputnik-go/sputnik"
+)
+
+const (
+	minToken = 16      // bytes: a shorter one can be guessed
+	maxSize  = 1 << 30 // bytes, of everything that is counted in bytes
+)
+
+// check returns all faults, joined.
+func (c Conf) check() error {
+	var errs []error
+	bad := func(ok bool, key, format string, args ...any) {
+		if !ok {
+			errs = append(errs, &sputnik.ConfError{Name: Name, Key: key, Err: fmt.Errorf(format, args...)})
+		}
+	}
+	bad(validAddress(c.Listen), "listen", "%q is not an address such as 127.0.0.1:8080", c.Listen)
+	bad(loopback(c.Listen) || len(c.Token) > 0 || c.TLSClientCA != "", "listen",
+		"%q can be reached from other machines: set token or tls_client_ca, or listen on 127.0.0.1", c.Listen)
+	bad(validPath(c.Path), "path", "%q is not a path such as /v1/messages", c.Path)
+	bad(c.To != "", "to", "is empty")
+	bad(validSubject(c.Subject), "subject", "%q is not %s", c.Subject, subjectForm)
+	bad(c.Wait == WaitAccepted || c.Wait == WaitStored, "wait", "%q is neither %q nor %q", c.Wait, WaitAccepted, WaitStored)
+	for _, d := range []struct {
+		key   string
+		value time.Duration
+	}{
+		{"accept_timeout", c.AcceptTimeout},
+		{"stored_timeout", c.StoredTimeout},
+		{"header_timeout", c.HeaderTimeout},
+		{"read_timeout", c.ReadTimeout},
+		{"idle_timeout", c.IdleTimeout},
+	} {
+		bad(d.value > 0, d.key, "%s is not positive", d.value)
+	}
+	bad(c.RetryAfter >= time.Second, "retry_after", "%s is less than 1s", c.RetryAfter)
+	for _, n := range []struct {
+		key         string
+		value, most int
+	}{
+		{"max_waiting", c.MaxWaiting, 1_000_000},
+		{"max_pending_bytes", c.MaxPendingBytes, maxSize},
+		{"max_body", c.MaxBody, maxSize},
+		{"max_message", c.MaxMessage, maxSize},
+		{"max_batch", c.MaxBatch, 1_000_000},
+		{"max_conn", c.MaxConn, 1_000_000},
+	} {
+		bad(n.value >= 1 && n.value <= n.most, n.key, "%d is not between 1 and %d", n.value, n.most)
+	}
+	bad(c.MaxMessage <= c.MaxBody, "max_message", "%d is more than max_body (%d)", c.MaxMessage, c.MaxBody)
+	bad(c.MaxBody <= c.MaxPendingBytes, "max_pending_bytes", "%d is less than max_body (%d)", c.MaxPendingBytes, c.MaxBody)
+	for i, token := range c.Token { // not shown: it is a secret
+		bad(validToken(token), "token", "number %d is not %d or more letters, digits and -._~+/, with = at the end only", i+1, minToken)
+	}
+	errs = append(errs, c.checkFields()...)
+	if _, err := c.tlsConfig(); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+func (c Conf) checkFields() (errs []error) {
+	for _, name := range slices.Sorted(maps.Keys(c.Fields)) {
+		if err := checkField(name, c.Fields[name]); err != nil {
+			errs = append(errs, &sputnik.ConfError{Name: Name, Key: "fields." + name, Err: err})
+		}
+	}
+	return errs
+}
+
+func checkField(name, source string) error {
+	kind, of, _ := strings.Cut(source, ":")
+	switch {
+	case name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != "":
+		return errors.New("a name is made of lower-case letters, digits and _")
+	case slices.Contains([]string{FieldMethod, FieldPath, FieldContentType, FieldRemote}, name):
+		return errors.New("is there already, choose another name")
+	case kind == "query" && of != "":
+		return nil
+	case kind != "header" || of == "" || strings.Trim(of, tokenChars+"!#$%&'*^`|") != "":
+		return fmt.Errorf("%q is neither header:X-Name nor query:name", source)
+	case slices.Contains([]string{"Authorization", "Cookie", "Proxy-Authorization"}, http.CanonicalHeaderKey(of)):
+		return fmt.Errorf("%q is a secret of the client", of)
+	}
+	return nil
+}
+
+// tokenChars can stand in a header's name and in a bearer token.
+const tokenChars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+"
+
+func validToken(s string) bool {
+	return len(s) >= minToken && strings.Trim(strings.TrimRight(s, "="), tokenChars+"/") == "" && !strings.HasPrefix(s, "=")
+}
+
+func validAddress(s string) bool {
+	_, port, err := net.SplitHostPort(s)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	return err == nil
+}
+
+// loopback tells whether only this machine can reach an address. An invalid one is somebody else's fault.
+func loopback(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	if err != nil || host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+func validPath(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.Path == s && u.EscapedPath() == s && strings.HasPrefix(s, "/") && !strings.HasSuffix(s, "/") &&
+		!strings.Contains(s, "//")
+}

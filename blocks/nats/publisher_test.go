@@ -2,15 +2,11 @@ package nats
 
 import (
 	"fmt"
-	"io"
 	"log/slog"
-	"net"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -18,7 +14,6 @@ import (
 // rig is a publisher without its block.
 type rig struct {
 	*publisher
-	lines chan outgoing
 	links chan *Connection
 	done  chan struct{}
 	hurry chan struct{}
@@ -26,22 +21,27 @@ type rig struct {
 }
 
 func newRig(conf ProducerConf) *rig {
-	r := &rig{
-		lines: make(chan outgoing),
-		links: make(chan *Connection),
-		done:  make(chan struct{}),
-		hurry: make(chan struct{}),
-		ended: make(chan error, 1),
+	return &rig{
+		publisher: newPublisher(slog.New(slog.DiscardHandler), conf, DefaultConf()),
+		links:     make(chan *Connection),
+		done:      make(chan struct{}),
+		hurry:     make(chan struct{}),
+		ended:     make(chan error, 1),
 	}
-	r.publisher = newPublisher(&producer{log: slog.New(slog.DiscardHandler), conf: conf, lines: r.lines, links: r.links})
-	return r
 }
 
-func (r *rig) start() { go func() { r.ended <- r.run(r.done, r.hurry, nil) }() }
+func (r *rig) start() { go func() { r.ended <- r.run(r.links, r.done, r.hurry, nil) }() }
 
 func (r *rig) finish() error {
 	close(r.done)
 	return <-r.ended
+}
+
+// put waits for room, as OnMsg does.
+func (r *rig) put(out outgoing) {
+	for !r.offer(out) {
+		<-r.room
+	}
 }
 
 func numbered(from, to int) []string {
@@ -54,7 +54,7 @@ func numbered(from, to int) []string {
 
 func (r *rig) send(from, to int) {
 	for _, s := range numbered(from, to) {
-		r.lines <- outgoing{"syslog.user.info", []byte(s)}
+		r.put(outgoing{subject: "syslog.user.info", data: []byte(s)})
 	}
 }
 
@@ -81,7 +81,9 @@ func TestPublishesWhatCameWithoutAConnection(t *testing.T) {
 func TestPublishesOnceAcrossBrokenConnections(t *testing.T) {
 	b := startBroker(t)
 	_, witness := connect(t, b, DefaultConf())
-	r := newRig(DefaultProducerConf())
+	conf := DefaultProducerConf()
+	conf.MaxPending = 2000 // none may be acknowledged before the last connection
+	r := newRig(conf)
 	r.start()
 	for i := range 20 {
 		c, conn := connect(t, b, DefaultConf())
@@ -114,12 +116,7 @@ func TestWindowIsBounded(t *testing.T) {
 	r := newRig(conf)
 	r.start()
 	r.send(0, 10)
-	r.links <- nil // has taken all ten
-	select {
-	case r.lines <- outgoing{"syslog.user.info", nil}:
-		t.Error("the eleventh was taken")
-	case r.links <- nil:
-	}
+	assert.False(t, r.offer(outgoing{subject: "syslog.user.info"}), "the eleventh was taken")
 	close(r.hurry)
 	r.send(10, 100) // the flush takes what is offered
 	_, conn := connect(t, startBroker(t), DefaultConf())
@@ -133,12 +130,8 @@ func TestWindowIsBoundedInBytes(t *testing.T) {
 	conf.MaxPendingBytes = 10
 	r := newRig(conf)
 	r.start()
-	r.lines <- outgoing{"syslog.user.info", make([]byte, 10)}
-	select {
-	case r.lines <- outgoing{"syslog.user.info", nil}:
-		t.Error("more was taken")
-	case r.links <- nil:
-	}
+	r.put(outgoing{subject: "syslog.user.info", data: make([]byte, 10)})
+	assert.False(t, r.offer(outgoing{subject: "syslog.user.info"}), "more was taken")
 	_, conn := connect(t, startBroker(t), DefaultConf())
 	r.links <- conn
 	require.NoError(t, r.finish())
@@ -153,224 +146,9 @@ func TestFlushTellsWhatIsNotAcknowledged(t *testing.T) {
 	assert.EqualError(t, r.finish(), "3 lines not acknowledged within 1ms: no connection")
 }
 
-func TestRefusedForGood(t *testing.T) {
-	b := startBroker(t)
-	_, conn := connect(t, b, DefaultConf())
-	cfg := conn.Info.Config
-	cfg.MaxMsgSize = 1000
-	_, err := conn.JetStream.UpdateStream(t.Context(), cfg)
-	require.NoError(t, err)
-	r := newRig(DefaultProducerConf())
-	r.start()
-	r.links <- conn
-	r.send(0, 2)
-	r.lines <- outgoing{"syslog.user.info", []byte(strings.Repeat("x", 2000))} // by the stream
-	r.lines <- outgoing{"syslog.user.info", make([]byte, 2<<20)}               // by the client: over the maximum payload
-	r.send(2, 4)
-	require.NoError(t, r.finish())
-	assert.Equal(t, numbered(0, 4), stored(t, conn))
-	assert.EqualValues(t, 2, r.refused.count)
-}
-
-func TestRefusedForNow(t *testing.T) {
-	b := startBroker(t)
-	_, conn := connect(t, b, DefaultConf())
-	cfg := conn.Info.Config
-	cfg.MaxMsgs, cfg.Discard = 1, jetstream.DiscardNew
-	_, err := conn.JetStream.UpdateStream(t.Context(), cfg)
-	require.NoError(t, err)
-	r := newRig(DefaultProducerConf())
-	r.pause = time.Millisecond
-	r.start()
-	r.links <- conn
-	r.send(0, 3)
-	err = <-conn.broken
-	require.ErrorContains(t, err, "refused by the stream")
-
-	cfg.MaxMsgs = 10
-	_, err = conn.JetStream.UpdateStream(t.Context(), cfg)
-	require.NoError(t, err)
-	_, next := connect(t, b, DefaultConf())
-	r.links <- next
-	require.NoError(t, r.finish())
-	assert.Equal(t, numbered(0, 3), stored(t, conn))
-}
-
-// What a stream refuses for a reason that may pass is not given up.
-func TestSealedUnderway(t *testing.T) {
-	_, conn := connect(t, startBroker(t), DefaultConf())
-	conf := DefaultProducerConf()
-	conf.FlushTimeout = 10 * time.Millisecond
-	r := newRig(conf)
-	r.pause = time.Millisecond
-	r.start()
-	r.links <- conn
-	cfg := conn.Info.Config
-	cfg.Sealed = true
-	_, err := conn.JetStream.UpdateStream(t.Context(), cfg)
-	require.NoError(t, err)
-	r.send(0, 3)
-	require.ErrorContains(t, <-conn.broken, "sealed")
-	require.ErrorContains(t, r.finish(), "3 lines not acknowledged within 10ms: refused by the stream")
-	assert.Zero(t, r.refused.count)
-}
-
-func TestRefusalsAreLoggedOnceInASecond(t *testing.T) {
-	var out strings.Builder
-	r := newRig(DefaultProducerConf())
-	r.log = slog.New(slog.NewTextHandler(&out, nil))
-	e := &entry{msg: &nats.Msg{Subject: "syslog.user.info"}}
-	for range 100 {
-		r.refuse(e, nats.ErrMaxPayload)
-	}
-	assert.Equal(t, 1, strings.Count(out.String(), "\n"))
-	r.refused.logged = r.refused.logged.Add(-time.Second)
-	r.refuse(e, nats.ErrMaxPayload)
-	assert.Contains(t, out.String(), "refused=101\n")
-}
-
-func TestStreamDeletedUnderway(t *testing.T) {
-	b := startBroker(t)
-	_, conn := connect(t, b, DefaultConf())
-	r := newRig(DefaultProducerConf())
-	r.start()
-	r.links <- conn
-	require.NoError(t, conn.JetStream.DeleteStream(t.Context(), "SYSLOG"))
-	r.send(0, 3)
-	require.ErrorIs(t, <-conn.broken, jetstream.ErrNoStreamResponse)
-	c := NewConnector(slog.New(slog.DiscardHandler), b)
-	defer c.Disconnect()
-	again, err := c.Connect(confOf(DefaultConf(), ProducerConf{})) // makes the stream anew
-	for tries := 0; err != nil && tries < 100; tries++ {           // the server may still be removing the old one's files
-		again, err = c.Connect(confOf(DefaultConf(), ProducerConf{}))
-	}
-	require.NoError(t, err)
-	next := again.(*Connection)
-	r.links <- next
-	require.NoError(t, r.finish())
-	assert.Equal(t, numbered(0, 3), stored(t, next))
-}
-
-// The server's memory of message ids is limited in time: after a longer outage only a look at the stream tells what
-// was stored before the acknowledgement got lost.
-func TestReconcilesAfterALongOutage(t *testing.T) {
-	conf := DefaultConf()
-	conf.Duplicates = 100 * time.Millisecond
-	b := startBroker(t)
-	_, conn := connect(t, b, conf)
-	r := newRig(DefaultProducerConf())
-	r.attach(conn)
-	for _, s := range numbered(0, 10) {
-		r.add(outgoing{"syslog.user.info", []byte(s)})
-	}
-	for _, e := range r.window.entries {
-		<-e.future.Ok() // stored; the publisher doesn't know
-		e.first = e.first.Add(-time.Hour)
-	}
-	r.attach(nil)
-	for _, s := range numbered(10, 20) {
-		r.add(outgoing{"syslog.user.info", []byte(s)})
-	}
-	_, next := connect(t, b, conf)
-	r.attach(next)
-	assert.EqualValues(t, 10, r.found)
-	assert.Equal(t, 10, r.window.len())
-	r.start()
-	require.NoError(t, r.finish())
-	assert.Equal(t, numbered(0, 20), stored(t, next))
-}
-
-// shortLived is a server whose connections break after so many bytes.
-type shortLived struct {
-	nats.InProcessConnProvider
-	bytes int64
-}
-
-func (s shortLived) InProcessConn() (net.Conn, error) {
-	conn, err := s.InProcessConnProvider.InProcessConn()
-	return &shortLivedConn{conn, io.LimitReader(conn, s.bytes)}, err
-}
-
-type shortLivedConn struct {
-	net.Conn
-	limited io.Reader
-}
-
-func (c *shortLivedConn) Read(p []byte) (int, error) { return c.limited.Read(p) }
-
-// Others may have stored so much meanwhile that no connection, and no patience, lasts for all of it.
-func TestReconcilesByInstalments(t *testing.T) {
-	const foreign = 5000
-	conf := DefaultConf()
-	conf.Duplicates = 100 * time.Millisecond
-	b := startBroker(t)
-	_, witness := connect(t, b, conf)
-	r := newRig(DefaultProducerConf())
-	c, conn := connect(t, b, conf)
-	r.attach(conn)
-	r.add(outgoing{"syslog.user.info", []byte("0")})
-	<-r.window.head().future.Ok()
-	c.Disconnect()
-	r.add(outgoing{"syslog.user.info", []byte("1")}) // in vain
-	for _, e := range r.window.entries {
-		e.first = e.first.Add(-time.Hour)
-	}
-	var last jetstream.PubAckFuture
-	for range foreign {
-		var err error
-		last, err = witness.JetStream.PublishAsync("syslog.user.info", nil)
-		require.NoError(t, err)
-	}
-	<-last.Ok()
-
-	attempts := 0
-	for r.conn == nil {
-		require.Less(t, attempts, 20)
-		attempts++
-		floor := r.window.entries[r.window.len()-1].floor // of what is nowhere to be found
-		_, conn := connect(t, shortLived{b, foreign / 3 * 200}, conf)
-		r.attach(conn)
-		assert.Greater(t, r.window.entries[r.window.len()-1].floor, floor)
-	}
-	assert.Greater(t, attempts, 1)
-	assert.EqualValues(t, 1, r.found)
-	assert.Equal(t, 1, r.window.len())
-}
-
-func TestReconcileLooksOnlyWhereItMust(t *testing.T) {
-	b := startBroker(t)
-	_, conn := connect(t, b, DefaultConf())
-	r := newRig(DefaultProducerConf())
-	r.attach(conn)
-	r.add(outgoing{"syslog.user.info", []byte("0")})
-	<-r.window.head().future.Ok()
-	_, next := connect(t, b, DefaultConf())
-	r.attach(next)
-	assert.Zero(t, r.found)
-	assert.Equal(t, 1, r.window.len(), "left to the server to recognise")
-	r.start()
-	require.NoError(t, r.finish())
-	assert.Equal(t, numbered(0, 1), stored(t, next))
-}
-
-func TestReconcileWhereTheMessagesWereRemoved(t *testing.T) {
-	b := startBroker(t)
-	_, conn := connect(t, b, DefaultConf())
-	r := newRig(DefaultProducerConf())
-	r.attach(conn)
-	r.add(outgoing{"syslog.user.info", []byte("0")})
-	<-r.window.head().future.Ok()
-	r.window.head().first = time.Time{}.Add(time.Hour)
-	require.NoError(t, conn.Stream.Purge(t.Context()))
-	_, next := connect(t, b, DefaultConf())
-	r.attach(next)
-	assert.NotNil(t, r.conn)
-	assert.Equal(t, 1, r.window.len())
-}
-
 func TestUnflushedNamesTheReason(t *testing.T) {
 	r := newRig(DefaultProducerConf())
-	r.add(outgoing{"a", nil})
+	r.put(outgoing{subject: "a", data: nil})
 	r.fail(nats.ErrConnectionClosed)
 	err := r.unflushed("in time")
 	require.ErrorIs(t, err, nats.ErrConnectionClosed)

@@ -6,10 +6,15 @@ import (
 	"os/signal"
 	"syscall"
 	"testing"
+	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sputnik-go/sputnik"
+	"github.com/sputnik-go/sputnik/sputniktest"
 )
 
 // limitFiles makes writing fail behind the first so many bytes of a file, as on a full disk, until the returned function is called.
@@ -24,6 +29,38 @@ func limitFiles(t *testing.T, bytes uint64) (lift func()) {
 	t.Cleanup(lift)
 	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: bytes, Max: old.Max}))
 	return lift
+}
+
+// Those who come by the listener needn't do anything about it.
+func TestBlockRecoversFromAFullDisk(t *testing.T) {
+	conf := DefaultConf()
+	conf.Store, conf.Listen = t.TempDir(), "127.0.0.1:0"
+	s := New(discard())
+	f := sputniktest.New(t, sputnik.WithConfFactory(func(_ string, result any) error {
+		if own, ok := result.(*Conf); ok {
+			*own = conf
+		}
+		return nil
+	})).NoLeakCheck().Add(Name, s.NewBlock).Launch()
+	nc, err := nats.Connect(s.broker.ClientURL(), nats.MaxReconnects(-1), nats.ReconnectWait(10*time.Millisecond))
+	require.NoError(t, err)
+	defer nc.Close()
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(200*time.Millisecond))
+	require.NoError(t, err)
+	_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}})
+	require.NoError(t, err)
+	publish := func() error {
+		_, err := js.Publish(t.Context(), "s", make([]byte, 100<<10), jetstream.WithRetryAttempts(0))
+		return err
+	}
+	lift := limitFiles(t, 1<<20)
+	for publish() == nil {
+	}
+	lift()
+	for began := time.Now(); publish() != nil; {
+		require.Less(t, time.Since(began), 20*time.Second)
+	}
+	require.NoError(t, f.Stop())
 }
 
 func TestRecoversFromAFullDisk(t *testing.T) {

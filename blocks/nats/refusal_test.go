@@ -1,0 +1,187 @@
+package nats
+
+import (
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestRefusedForGood(t *testing.T) {
+	b := startBroker(t)
+	_, conn := connect(t, b, DefaultConf())
+	cfg := conn.Info.Config
+	cfg.MaxMsgSize = 1000
+	_, err := conn.JetStream.UpdateStream(t.Context(), cfg)
+	require.NoError(t, err)
+	r := newRig(DefaultProducerConf())
+	r.start()
+	r.links <- conn
+	r.send(0, 2)
+	r.put(outgoing{subject: "syslog.user.info", data: []byte(strings.Repeat("x", 2000))}) // by the stream
+	r.put(outgoing{subject: "syslog.user.info", data: make([]byte, 2<<20)})               // by the client: over the maximum payload
+	r.send(2, 4)
+	require.NoError(t, r.finish())
+	assert.Equal(t, numbered(0, 4), stored(t, conn))
+	assert.EqualValues(t, 2, r.refused.count)
+}
+
+func TestRefusedForNow(t *testing.T) {
+	b := startBroker(t)
+	_, conn := connect(t, b, DefaultConf())
+	cfg := conn.Info.Config
+	cfg.MaxMsgs, cfg.Discard = 1, jetstream.DiscardNew
+	_, err := conn.JetStream.UpdateStream(t.Context(), cfg)
+	require.NoError(t, err)
+	r := newRig(DefaultProducerConf())
+	r.pause = time.Millisecond
+	r.start()
+	r.links <- conn
+	r.send(0, 3)
+	err = <-conn.broken
+	require.ErrorContains(t, err, "refused by the stream")
+
+	cfg.MaxMsgs = 10
+	_, err = conn.JetStream.UpdateStream(t.Context(), cfg)
+	require.NoError(t, err)
+	_, next := connect(t, b, DefaultConf())
+	r.links <- next
+	require.NoError(t, r.finish())
+	assert.Equal(t, numbered(0, 3), stored(t, conn))
+}
+
+// What a stream refuses for a reason that may pass is not given up.
+func TestSealedUnderway(t *testing.T) {
+	_, conn := connect(t, startBroker(t), DefaultConf())
+	conf := DefaultProducerConf()
+	conf.FlushTimeout = 10 * time.Millisecond
+	r := newRig(conf)
+	r.pause = time.Millisecond
+	r.start()
+	r.links <- conn
+	cfg := conn.Info.Config
+	cfg.Sealed = true
+	_, err := conn.JetStream.UpdateStream(t.Context(), cfg)
+	require.NoError(t, err)
+	r.send(0, 3)
+	require.ErrorContains(t, <-conn.broken, "sealed")
+	require.ErrorContains(t, r.finish(), "3 lines not acknowledged within 10ms: refused by the stream")
+	assert.Zero(t, r.refused.count)
+}
+
+func TestRefusalsAreLoggedOnceInASecond(t *testing.T) {
+	var out strings.Builder
+	r := newRig(DefaultProducerConf())
+	r.log = slog.New(slog.NewTextHandler(&out, nil))
+	e := &entry{msg: nats.Msg{Subject: "syslog.user.info"}}
+	for range 100 {
+		r.refuse(e, nats.ErrMaxPayload)
+	}
+	assert.Equal(t, 1, strings.Count(out.String(), "\n"))
+	r.refused.logged = r.refused.logged.Add(-time.Second)
+	r.refuse(e, nats.ErrMaxPayload)
+	assert.Contains(t, out.String(), "refused=101\n")
+}
+
+// The stream's subjects are changed: nobody takes the messages, until they are changed back.
+func TestSubjectsChangedUnderway(t *testing.T) {
+	b := startBroker(t)
+	_, conn := connect(t, b, DefaultConf())
+	r := newRig(DefaultProducerConf())
+	r.start()
+	r.links <- conn
+	r.send(0, 3)
+	change := func(subject string) {
+		cfg := conn.Info.Config
+		cfg.Subjects = []string{subject}
+		_, err := conn.JetStream.UpdateStream(t.Context(), cfg)
+		require.NoError(t, err)
+	}
+	change("other.>")
+	r.send(3, 6)
+	require.ErrorIs(t, <-conn.broken, jetstream.ErrNoStreamResponse)
+	change("syslog.>")
+	_, next := connect(t, b, DefaultConf())
+	r.links <- next
+	require.NoError(t, r.finish())
+	assert.Equal(t, numbered(0, 6), stored(t, conn))
+}
+
+// An acknowledgement of another stream, such as that of a hub, is none.
+func TestAcknowledgedByTheWrongStream(t *testing.T) {
+	_, conn := connect(t, startBroker(t), DefaultConf())
+	conf := DefaultProducerConf()
+	conf.FlushTimeout = time.Millisecond
+	r := newRig(conf)
+	r.stream = "OTHER"
+	r.start()
+	r.links <- conn
+	r.send(0, 1)
+	require.ErrorContains(t, <-conn.broken, `stream SYSLOG (domain "") has taken a message for stream OTHER`)
+	require.ErrorContains(t, r.finish(), "1 lines not acknowledged")
+}
+
+// A server that doesn't answer is given up, also while it keeps the connection.
+func TestNoAcknowledgementInTime(t *testing.T) {
+	b := startBroker(t)
+	_, conn := connect(t, b, DefaultConf())
+	r := newRig(DefaultProducerConf())
+	r.ackTimeout = 50 * time.Millisecond
+	r.attach(conn)
+	r.js.CleanupPublisher() // forgets what it has published; what comes now is lost, too
+	r.put(outgoing{subject: "syslog.x", data: []byte("0")})
+	r.acks = newAcks()
+	r.start()
+	require.ErrorContains(t, <-conn.broken, "no acknowledgement within 50ms")
+	_, next := connect(t, b, DefaultConf())
+	r.links <- next
+	require.NoError(t, r.finish())
+	assert.Equal(t, numbered(0, 1), stored(t, next))
+}
+
+func TestMissingPermissionIsTold(t *testing.T) {
+	s := runServer(t, &server.Options{Users: []*server.User{{
+		Username: "u", Password: "p",
+		Permissions: &server.Permissions{Publish: &server.SubjectPermission{Deny: []string{"syslog.>"}}},
+	}}})
+	conf := confFor(s)
+	conf.User, conf.Password = "u", "p"
+	_, conn := connect(t, nil, conf)
+	producer := DefaultProducerConf()
+	producer.FlushTimeout = time.Millisecond
+	r := newRig(producer)
+	r.ackTimeout = 100 * time.Millisecond
+	r.start()
+	r.links <- conn
+	r.send(0, 1)
+	require.ErrorIs(t, <-conn.broken, nats.ErrPermissionViolation)
+	require.ErrorContains(t, r.finish(), "1 lines not acknowledged")
+}
+
+func TestStreamDeletedUnderway(t *testing.T) {
+	b := startBroker(t)
+	_, conn := connect(t, b, DefaultConf())
+	r := newRig(DefaultProducerConf())
+	r.start()
+	r.links <- conn
+	require.NoError(t, conn.JetStream.DeleteStream(t.Context(), "SYSLOG"))
+	r.send(0, 3)
+	require.ErrorIs(t, <-conn.broken, jetstream.ErrNoStreamResponse)
+	c := NewConnector(slog.New(slog.DiscardHandler), b)
+	defer c.Disconnect()
+	again, err := c.Connect(confOf(DefaultConf(), ProducerConf{})) // makes the stream anew
+	for tries := 0; err != nil && tries < 100; tries++ {           // the server may still be removing the old one's files
+		again, err = c.Connect(confOf(DefaultConf(), ProducerConf{}))
+	}
+	require.NoError(t, err)
+	next := again.(*Connection)
+	r.links <- next
+	require.NoError(t, r.finish())
+	assert.Equal(t, numbered(0, 3), stored(t, next))
+}

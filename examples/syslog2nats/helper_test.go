@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -21,6 +23,7 @@ import (
 
 	"github.com/sputnik-go/sputnik"
 	"github.com/sputnik-go/sputnik/blocks/syslog"
+	"github.com/sputnik-go/sputnik/examples/cli"
 )
 
 const patience = 60 * time.Second // a test that waits longer has failed
@@ -31,9 +34,19 @@ type output struct {
 	partial string
 	lines   []string
 	changed chan struct{} // closed, and made anew, by each Write
+	over    bool          // there is no more to come
 }
 
 func newOutput() *output { return &output{changed: make(chan struct{})} }
+
+// end says that there is no more to come.
+func (o *output) end() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.over = true
+	close(o.changed)
+	o.changed = make(chan struct{})
+}
 
 func (o *output) Write(p []byte) (int, error) {
 	o.mu.Lock()
@@ -53,7 +66,7 @@ func (o *output) String() string {
 }
 
 // await returns the first line, from the given one on, that matches, and the number of the next line.
-func (o *output) await(t *testing.T, from int, pattern string) (match []string, next int) {
+func (o *output) await(t testing.TB, from int, pattern string) (match []string, next int) {
 	t.Helper()
 	re := regexp.MustCompile(pattern)
 	late := time.After(patience)
@@ -66,8 +79,11 @@ func (o *output) await(t *testing.T, from int, pattern string) (match []string, 
 				return m, from
 			}
 		}
-		changed := o.changed
+		changed, over := o.changed, o.over
 		o.mu.Unlock()
+		if over {
+			require.Fail(t, "the process has ended without a line "+pattern, o.String())
+		}
 		select {
 		case <-changed:
 		case <-late:
@@ -79,6 +95,7 @@ func (o *output) await(t *testing.T, from int, pattern string) (match []string, 
 // process is the program under test, in this process or in one of its own.
 type process struct {
 	stdout, stderr *output
+	pid            int // of a process of its own
 	kill           func(os.Signal)
 	code           chan int
 	ended          bool
@@ -89,14 +106,21 @@ func environ(extra ...string) []string {
 }
 
 // start runs the program in this process.
-func start(t *testing.T, opts options, env []string) *process {
+func start(t testing.TB, env []string, args ...string) *process {
 	t.Helper()
 	signals := make(chan os.Signal, 2)
 	p := &process{stdout: newOutput(), stderr: newOutput(), code: make(chan int, 1)}
 	p.kill = func(s os.Signal) { signals <- s }
-	a := newApp(opts, env, p.stdout, p.stderr)
-	a.extra = []sputnik.SputnikOption{sputnik.WithSignals(signals), sputnik.WithBackoffCap(50 * time.Millisecond)}
-	go func() { p.code <- a.run() }()
+	inv := cli.Invocation{
+		Args: args, Environ: env, Stdout: p.stdout, Stderr: p.stderr, Signals: signals,
+		Options: []sputnik.SputnikOption{sputnik.WithBackoffCap(50 * time.Millisecond)},
+	}
+	go func() {
+		code := program().Run(inv)
+		p.stdout.end()
+		p.stderr.end()
+		p.code <- code
+	}()
 	p.endWith(t)
 	return p
 }
@@ -121,9 +145,11 @@ func executeTo(t *testing.T, stdout io.Writer, env []string, args ...string) *pr
 	p := &process{stderr: newOutput(), code: make(chan int, 1)}
 	cmd.Stdout, cmd.Stderr = stdout, p.stderr
 	require.NoError(t, cmd.Start())
+	p.pid = cmd.Process.Pid
 	p.kill = func(s os.Signal) { _ = cmd.Process.Signal(s) }
 	go func() {
 		_ = cmd.Wait()
+		p.stderr.end()
 		p.code <- cmd.ProcessState.ExitCode()
 	}()
 	p.endWith(t)
@@ -131,7 +157,7 @@ func executeTo(t *testing.T, stdout io.Writer, env []string, args ...string) *pr
 }
 
 // endWith ends the process with the test, and shows its log if that failed.
-func (p *process) endWith(t *testing.T) {
+func (p *process) endWith(t testing.TB) {
 	t.Cleanup(func() {
 		if !p.ended {
 			p.kill(interrupt)
@@ -144,7 +170,7 @@ func (p *process) endWith(t *testing.T) {
 }
 
 // exit returns the exit status.
-func (p *process) exit(t *testing.T) int {
+func (p *process) exit(t testing.TB) int {
 	t.Helper()
 	select {
 	case code := <-p.code:
@@ -156,19 +182,19 @@ func (p *process) exit(t *testing.T) int {
 	}
 }
 
-func (p *process) address(t *testing.T) string {
+func (p *process) address(t testing.TB) string {
 	t.Helper()
 	match, _ := p.stderr.await(t, 0, `msg=listening .*tcp=(\S+)`)
 	return match[1]
 }
 
-func (p *process) natsURL(t *testing.T) string {
+func (p *process) natsURL(t testing.TB) string {
 	t.Helper()
 	match, _ := p.stderr.await(t, 0, `msg=listening .*nats=(\S+)`)
 	return match[1]
 }
 
-func (p *process) dial(t *testing.T, network string) net.Conn {
+func (p *process) dial(t testing.TB, network string) net.Conn {
 	t.Helper()
 	c, err := net.Dial(network, p.address(t))
 	require.NoError(t, err)
@@ -179,10 +205,20 @@ func (p *process) dial(t *testing.T, network string) net.Conn {
 // accepted waits until the connection's lines are all read: the program closes, in turn, what the sender has closed.
 func accepted(t *testing.T, c net.Conn) {
 	t.Helper()
-	require.NoError(t, c.(*net.TCPConn).CloseWrite())
-	require.NoError(t, c.SetReadDeadline(time.Now().Add(patience)))
-	_, err := c.Read(make([]byte, 1))
-	require.ErrorContains(t, err, "EOF")
+	require.NoError(t, readAll(c))
+}
+
+func readAll(c net.Conn) error {
+	if err := c.(*net.TCPConn).CloseWrite(); err != nil {
+		return err
+	}
+	if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		return err
+	}
+	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("want the end, got %w", err)
+	}
+	return nil
 }
 
 // stream is a stream, seen from outside.
@@ -208,9 +244,11 @@ func (s stream) flow(t *testing.T) func(n int) {
 	t.Helper()
 	sub, err := s.nc.SubscribeSync("syslog.>")
 	require.NoError(t, err)
+	require.NoError(t, sub.SetPendingLimits(-1, -1))
 	require.NoError(t, s.nc.Flush())
 	return func(n int) {
 		t.Helper()
+		defer func() { assert.NoError(t, sub.Unsubscribe()) }()
 		for range n {
 			_, err := sub.NextMsg(patience)
 			require.NoError(t, err)
@@ -221,21 +259,49 @@ func (s stream) flow(t *testing.T) func(n int) {
 // read waits for n messages and returns their records.
 func (s stream) read(t *testing.T, n int) []syslog.Record {
 	t.Helper()
+	records := make([]syslog.Record, 0, n)
+	s.each(t, n, func(subject string, data []byte) {
+		var r syslog.Record
+		require.NoError(t, json.Unmarshal(data, &r))
+		assert.Equal(t, "syslog."+r.Subject(), subject)
+		records = append(records, r)
+	})
+	return records
+}
+
+// each waits for n messages, in their order.
+func (s stream) each(t *testing.T, n int, see func(subject string, data []byte)) {
+	t.Helper()
 	consumer, err := s.OrderedConsumer(t.Context(), jetstream.OrderedConsumerConfig{})
 	require.NoError(t, err)
 	messages, err := consumer.Messages()
 	require.NoError(t, err)
 	defer messages.Stop()
-	records := make([]syslog.Record, 0, n)
-	for len(records) < n {
+	for range n {
 		msg, err := messages.Next(jetstream.NextMaxWait(patience))
 		require.NoError(t, err)
-		var r syslog.Record
-		require.NoError(t, json.Unmarshal(msg.Data(), &r))
-		assert.Equal(t, "syslog."+r.Subject(), msg.Subject())
-		records = append(records, r)
+		see(msg.Subject(), msg.Data())
 	}
-	return records
+}
+
+// until reads messages until see wants no more, or no more come.
+func (s stream) until(t *testing.T, see func(text string) bool) {
+	t.Helper()
+	consumer, err := s.OrderedConsumer(t.Context(), jetstream.OrderedConsumerConfig{})
+	require.NoError(t, err)
+	messages, err := consumer.Messages()
+	require.NoError(t, err)
+	defer messages.Stop()
+	for more := true; more; {
+		msg, err := messages.Next(jetstream.NextMaxWait(patience / 2))
+		if errors.Is(err, nats.ErrTimeout) {
+			return
+		}
+		require.NoError(t, err)
+		var r struct{ Message string }
+		require.NoError(t, json.Unmarshal(msg.Data(), &r))
+		more = see(r.Message)
+	}
 }
 
 func (s stream) count(t *testing.T) int {

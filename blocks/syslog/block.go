@@ -2,6 +2,7 @@ package syslog
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,6 +18,21 @@ const (
 	KeySubject = "subject"
 	// KeyData: []byte, the record in JSON.
 	KeyData = "data"
+	// KeyFields: *Record.
+	KeyFields = "fields"
+	// KeyDone: func(error), only of lines that came by RELP. The receiving block calls it once, from any goroutine: with
+	// nil when it has stored the line, else with why it gives it up. An error with a method Permanent() bool that
+	// returns true says that it's of no use to send the line again.
+	KeyDone = "done"
+)
+
+// The block itself takes one request: {"command": "counters"} is answered by {"counters": map[string]uint64}, which is
+// explained in the README. Any other is answered by {"error": string}.
+const (
+	KeyCommand      = "command"
+	CommandCounters = "counters"
+	KeyCounters     = "counters"
+	KeyError        = "error"
 )
 
 func init() {
@@ -25,7 +41,7 @@ func init() {
 
 // NewBlock makes the block "syslog" with a logger of its own.
 func NewBlock(log *slog.Logger) *sputnik.Block {
-	return sputnik.BlockOf(&receiver{log: log.With("block", Name)}, sputnik.WithBlockFinishTimeout(finishTimeout))
+	return sputnik.BlockOf(newReceiver(log.With("block", Name)), sputnik.WithBlockFinishTimeout(finishTimeout))
 }
 
 // finishTimeout bounds the waiting, at finish, for a receiving block that takes no more.
@@ -33,13 +49,21 @@ const finishTimeout = 5 * time.Second
 
 // receiver is the block: the sockets, and what became of the lines.
 type receiver struct {
-	log   *slog.Logger
-	conf  Conf
-	loc   *time.Location
-	tcp   *tcpServer
-	udp   *udpServer
-	sink  sputnik.BlockCommunicator
-	count counters
+	log      *slog.Logger
+	conf     Conf
+	loc      *time.Location
+	pass     *filter
+	subjects *subjects
+	servers  []server
+	crowd    *crowd
+	quota    quota
+	sink     sputnik.BlockCommunicator
+	flush    context.Context // ends when the block's time is up
+	count    counters
+}
+
+func newReceiver(log *slog.Logger) *receiver {
+	return &receiver{log: log, subjects: newSubjects(), crowd: newCrowd(Conf{})}
 }
 
 // Init opens the sockets, so that a port that is taken ends the process before anything runs. Nothing is read before Run.
@@ -52,35 +76,65 @@ func (r *receiver) Init(cf sputnik.ConfFactory) error {
 	if r.loc, err = time.LoadLocation(conf.Timezone); err != nil {
 		return err
 	}
-	tcp, udp, err := listen(conf.Listen)
-	if err != nil {
+	r.pass = newFilter(conf.Facilities, conf.Severity, conf.DropUnparsed)
+	r.crowd = newCrowd(conf)
+	if r.servers, err = r.open(); err != nil {
 		return err
 	}
-	if err := udp.SetReadBuffer(conf.UDPBuffer); err != nil {
-		r.log.Warn("UDP receive buffer", "error", err)
+	var addresses []any
+	for _, s := range r.servers {
+		transport, address := s.address()
+		addresses = append(addresses, transport, address)
 	}
-	r.tcp = newTCPServer(r, tcp)
-	r.udp = newUDPServer(r, udp)
-	r.log.Info("listening", "tcp", tcp.Addr().String(), "udp", udp.LocalAddr().String())
+	r.log.Info("listening", addresses...)
+	const others = 64 // files that the rest of the process has open
+	if limit, known := openFiles(); known && limit < uint64(conf.MaxConn)+others {
+		r.log.Warn("max_conn is over the limit of open files: raise it (ulimit -Hn, LimitNOFILE=)", "max_conn", conf.MaxConn, "open_files", limit)
+	}
 	return nil
+}
+
+func (r *receiver) open() ([]server, error) {
+	all, _ := endpoints(r.conf.Listen) // it is checked
+	mode, err := r.conf.socketMode()
+	if err != nil {
+		return nil, err
+	}
+	var config *tls.Config
+	if r.conf.TLSCert != "" {
+		var faults faultList
+		if config, faults = r.conf.tlsConfig(); len(faults) > 0 {
+			return nil, errors.Join(faults...)
+		}
+		r.warnOfExpiry(config, time.Now())
+	}
+	o := &opener{r: r, tls: config, mode: mode, all: all}
+	err = o.open()
+	return o.servers, err
 }
 
 // Run serves until ctx ends, then sends on what has arrived by then.
 func (r *receiver) Run(ctx context.Context, bc sputnik.BlockCommunicator) error {
 	sink, ok := bc.Communicator(r.conf.To)
 	if !ok {
+		r.Finish(true)
 		return fmt.Errorf("no block with the responsibility %q (key \"to\") in the block list", r.conf.To)
 	}
 	r.sink = sink
+	r.flush = sputnik.FlushContext(ctx)
+	defer context.AfterFunc(r.flush, r.crowd.abort)()
 
 	var serving sync.WaitGroup
-	serving.Go(r.tcp.serve)
-	serving.Go(r.udp.receive)
-	serving.Go(r.udp.forward)
+	for _, s := range r.servers {
+		serving.Go(s.serve)
+	}
 	r.reportUntil(ctx.Done())
 
-	serving.Go(r.tcp.drain)
-	serving.Go(r.udp.drain)
+	until := time.Now().Add(r.conf.Drain)
+	for _, s := range r.servers {
+		s.drain(until)
+	}
+	r.crowd.drain(until)
 	serving.Wait()
 	r.reportTotals()
 	if n := r.count.unsent.Load(); n > 0 {
@@ -89,22 +143,59 @@ func (r *receiver) Run(ctx context.Context, bc sputnik.BlockCommunicator) error 
 	return nil
 }
 
+// OnMsg answers requests.
+func (r *receiver) OnMsg(msg sputnik.Msg) {
+	answer := sputnik.Msg{KeyError: fmt.Sprintf("unknown command %v: there is %q", msg[KeyCommand], CommandCounters)}
+	if msg[KeyCommand] == CommandCounters {
+		answer = sputnik.Msg{KeyCounters: r.snapshot()}
+	}
+	if err := sputnik.Reply(msg, answer); err != nil {
+		r.log.Debug("a message that asks for nothing, or not any more", "error", err)
+	}
+}
+
 // Finish closes the sockets where Run was never called. Otherwise that is Run's, which is still reading now.
 func (r *receiver) Finish(init bool) {
 	if !init {
 		return
 	}
-	if err := errors.Join(r.tcp.listener.Close(), r.udp.conn.Close()); err != nil {
-		r.log.Warn("closing the sockets", "error", err)
+	for _, s := range r.servers {
+		s.close()
 	}
 }
 
-// deliver makes a line the receiving block's. false: it takes none any more.
-func (r *receiver) deliver(p *parser, frame Frame, peer, transport string, received time.Time) bool {
-	record := p.parse(frame.Data, received)
-	record.Peer = peer
-	record.Transport = transport
+// outcome is what became of a line.
+type outcome int
+
+const (
+	sent     outcome = iota
+	filtered         // it is not wanted
+	refused          // the receiving block takes none any more
+)
+
+// deliver makes a line the receiving block's.
+func (r *receiver) deliver(p *parser, frame Frame, from *source, received time.Time, done func(error)) outcome {
+	record, priority := p.parse(frame.Data, received)
+	from.lines.Add(1)
+	if priority == noPriority {
+		r.count.unparsed.Add(1)
+	}
+	if frame.Truncated {
+		r.count.truncated.Add(1)
+	}
+	if !r.pass[priority] {
+		r.count.filtered.Add(1)
+		return filtered
+	}
+	record.Peer = from.peer
+	record.Transport = from.transport
 	record.Truncated = frame.Truncated
-	r.count.of(&record)
-	return r.sink.Send(sputnik.Msg{KeySubject: record.Subject(), KeyData: record.Encode()})
+	msg := sputnik.Msg{KeySubject: r.subjects[priority], KeyData: record.Encode(), KeyFields: record}
+	if done != nil {
+		msg[KeyDone] = done
+	}
+	if !r.sink.Send(msg) {
+		return refused
+	}
+	return sent
 }

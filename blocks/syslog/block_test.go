@@ -1,15 +1,10 @@
 package syslog
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
-	"math"
-	"net"
 	"os"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -44,24 +39,6 @@ func TestUDP(t *testing.T) {
 	send(t, c, "\xef\xbb\xbf12 <13>x\ny")
 	assert.Equal(t, "12 <13>x\ny", f.next(t).Raw, "a datagram is a line, whatever it looks like")
 	require.NoError(t, f.finish())
-}
-
-func TestPortTakenIsAnErrorOfInit(t *testing.T) {
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer taken.Close()
-	_, _, err = listen(taken.Addr().String())
-	require.ErrorIs(t, err, syscall.EADDRINUSE)
-	require.ErrorContains(t, err, taken.Addr().String())
-
-	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer udp.Close()
-	_, _, err = listen(udp.LocalAddr().String())
-	require.ErrorIs(t, err, syscall.EADDRINUSE)
-	again, err := net.Listen("tcp", udp.LocalAddr().String())
-	require.NoError(t, err, "the TCP port was given back")
-	again.Close()
 }
 
 func TestLongestLinePasses(t *testing.T) {
@@ -157,7 +134,7 @@ func TestBackPressureOverTCP(t *testing.T) {
 	}
 	const kernel = 32 << 20 // buffers of both sockets, generously
 	assert.Less(t, sent, kernel)
-	assert.LessOrEqual(t, f.count.tcp.Load(), uint64(12), "ten in the mailbox, one in OnMsg, one in Send")
+	assert.LessOrEqual(t, f.count.of(transportTCP).Load(), uint64(12), "ten in the mailbox, one in OnMsg, one in Send")
 	close(gate)
 	for range sent / len(line) {
 		f.next(t)
@@ -179,7 +156,7 @@ func TestUDPDropsAreCounted(t *testing.T) {
 	gate <- true // it is being served
 	close(gate)
 	require.NoError(t, f.finish())
-	got, dropped := len(f.records), int(f.count.dropped.Load())
+	got, dropped := len(f.records), int(f.count.queueDropped.Load())
 	assert.Equal(t, sent, got+dropped)
 	assert.GreaterOrEqual(t, dropped, 1)
 	assert.GreaterOrEqual(t, got, queue)
@@ -188,12 +165,14 @@ func TestUDPDropsAreCounted(t *testing.T) {
 func TestUDPQueueIsBoundedInBytes(t *testing.T) {
 	conf := testConf()
 	conf.UDPQueueBytes = 1000
-	s := newUDPServer(&receiver{log: slog.New(slog.DiscardHandler), conf: conf}, nil)
+	r := newReceiver(slog.New(slog.DiscardHandler))
+	r.conf = conf
+	s := newDatagramServer(r, nil, "")
 	for range 5 {
 		s.enqueue(datagram{data: make([]byte, 300)})
 	}
 	assert.Len(t, s.queue, 3)
-	assert.EqualValues(t, 2, s.r.count.dropped.Load())
+	assert.EqualValues(t, 2, s.r.count.queueDropped.Load())
 }
 
 // What has arrived when the finish begins is still delivered, under back-pressure as well.
@@ -233,37 +212,4 @@ func TestNoSink(t *testing.T) {
 	err := <-f.ended
 	f.ended = nil
 	require.ErrorContains(t, err, `no block with the responsibility "nobody"`)
-}
-
-func TestConfIsChecked(t *testing.T) {
-	require.NoError(t, DefaultConf().check())
-	bad := Conf{Listen: "5514", Timezone: "Nowhere/Land"}
-	err := bad.check()
-	for _, key := range []string{"listen", "to", "timezone", "max_line", "max_conn", "idle", "drain", "udp_queue", "udp_queue_bytes", "udp_buffer"} {
-		require.ErrorContains(t, err, strconv.Quote(key))
-	}
-	bad = DefaultConf()
-	bad.Listen, bad.MaxLine, bad.MaxConn, bad.UDPQueue, bad.UDPQueueBytes, bad.UDPBuffer =
-		"127.0.0.1:65536", math.MaxInt, math.MaxInt, math.MaxInt, math.MaxInt, math.MaxInt
-	err = bad.check()
-	for _, key := range []string{"listen", "max_line", "max_conn", "udp_queue", "udp_queue_bytes", "udp_buffer"} {
-		require.ErrorContains(t, err, strconv.Quote(key))
-	}
-}
-
-func TestReportsEachFaultOnceWithItsNumber(t *testing.T) {
-	var out strings.Builder
-	r := &receiver{log: slog.New(slog.NewTextHandler(&out, nil)), conf: testConf()}
-	var reported counts
-	r.report(&reported)
-	assert.Empty(t, out.String())
-	for range 30 {
-		r.count.accept.add(errors.New("too many open files"))
-	}
-	r.count.unsent.Add(2)
-	r.report(&reported)
-	r.report(&reported)
-	assert.Contains(t, out.String(), `msg="lines not accepted by the receiving block" to=sink lines=2 total=2`)
-	assert.Contains(t, out.String(), `msg="TCP: accept failed" error="too many open files" times=30 total=30`)
-	assert.Equal(t, 2, strings.Count(out.String(), "\n"))
 }

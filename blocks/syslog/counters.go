@@ -1,98 +1,117 @@
 package syslog
 
 import (
+	"strings"
 	"sync/atomic"
 	"time"
 )
 
-const reportEvery = time.Second
+type counter = atomic.Uint64
 
-// counters say what became of the lines. They only grow.
+// counters say what became of the lines and the connections. They only grow.
 type counters struct {
-	tcp, udp  atomic.Uint64 // lines received
-	unparsed  atomic.Uint64 // of those
-	truncated atomic.Uint64 // of those
-	unsent    atomic.Uint64 // of those, not accepted by the receiving block
-	dropped   atomic.Uint64 // datagrams that found the queue full
-	refused   atomic.Uint64 // connections over the limit
-	accept    faults        // of the TCP listener
-	read      faults        // of the UDP socket
+	lines     [7]counter // received, by transport
+	unparsed  counter    // of those
+	truncated counter    // of those
+	filtered  counter    // of those
+	unsent    counter    // of those, not accepted by the receiving block, and lost
+
+	queueDropped  counter // datagrams that found the queue full
+	kernelDropped counter // datagrams that found the socket's buffer full
+
+	connections counter // taken in
+	refused     counter // over max_conn
+	refusedPeer faults  // over max_conn_per_peer
+	idle        counter // closed for it
+	slow        counter // closed as a line wasn't completed in time
+	oversize    counter // closed for a frame that can't be read
+	handshakes  counter // of TLS that failed
+	unlogged    counter // log lines over the quota
+
+	relpAcked   counter // lines answered as stored
+	relpRefused faults  // lines answered as refused for good
+	relpLeft    counter // lines left without an answer, which their senders keep
+
+	accept faults // of the listeners
+	read   faults // of the datagram sockets
 }
 
-func (c *counters) of(r *Record) {
-	if r.Transport == "udp" {
-		c.udp.Add(1)
-	} else {
-		c.tcp.Add(1)
-	}
-	if r.Format == formatUnparsed {
-		c.unparsed.Add(1)
-	}
-	if r.Truncated {
-		c.truncated.Add(1)
-	}
+//nolint:gochecknoglobals // the order of counters.lines
+var transports = [...]string{
+	transportUDP, transportTCP, transportTLS, transportRELP, transportRELPTLS, transportUnix, transportUnixgram,
 }
 
-// reportUntil reports losses and faults as they occur, at most once in reportEvery.
-func (r *receiver) reportUntil(done <-chan struct{}) {
-	tick := time.NewTicker(reportEvery)
-	defer tick.Stop()
-	var reported counts
-	for {
-		select {
-		case <-done:
-			return
-		case <-tick.C:
-			r.report(&reported)
+// of returns the counter of a transport's lines.
+func (c *counters) of(transport string) *counter {
+	for i, t := range transports {
+		if t == transport {
+			return &c.lines[i]
 		}
 	}
+	panic("syslog: unknown transport " + transport)
 }
 
-// counts are those that were reported.
-type counts struct{ dropped, refused, unsent, accept, read uint64 }
-
-func (r *receiver) report(reported *counts) {
+// snapshot is what a request for the counters is answered with.
+func (r *receiver) snapshot() map[string]uint64 {
 	c := &r.count
-	if n := growth(&c.dropped, &reported.dropped); n > 0 {
-		r.log.Warn("UDP datagrams dropped: the queue is full", "dropped", n, "total", reported.dropped)
+	all := map[string]uint64{
+		"lines_unparsed":            c.unparsed.Load(),
+		"lines_truncated":           c.truncated.Load(),
+		"lines_filtered":            c.filtered.Load(),
+		"lines_not_accepted":        c.unsent.Load(),
+		"datagrams_dropped_queue":   c.queueDropped.Load(),
+		"datagrams_dropped_kernel":  c.kernelDropped.Load(),
+		"connections_open":          uint64(r.crowd.open()),
+		"connections_total":         c.connections.Load(),
+		"connections_refused":       c.refused.Load(),
+		"connections_refused_peer":  c.refusedPeer.count.Load(),
+		"connections_closed_idle":   c.idle.Load(),
+		"connections_closed_slow":   c.slow.Load(),
+		"connections_closed_framed": c.oversize.Load(),
+		"tls_handshakes_failed":     c.handshakes.Load(),
+		"relp_acknowledged":         c.relpAcked.Load(),
+		"relp_refused":              c.relpRefused.count.Load(),
+		"relp_unanswered":           c.relpLeft.Load(),
+		"accept_errors":             c.accept.count.Load(),
+		"read_errors":               c.read.count.Load(),
+		"log_lines_suppressed":      c.unlogged.Load(),
 	}
-	if n := growth(&c.refused, &reported.refused); n > 0 {
-		r.log.Warn("TCP connections refused: max_conn reached", "refused", n, "total", reported.refused, "max_conn", r.conf.MaxConn)
+	total := uint64(0)
+	for i, transport := range transports {
+		n := c.lines[i].Load()
+		all["lines_"+strings.ReplaceAll(transport, "+", "_")] = n
+		total += n
 	}
-	if n := growth(&c.unsent, &reported.unsent); n > 0 {
-		r.log.Warn("lines not accepted by the receiving block", "to", r.conf.To, "lines", n, "total", reported.unsent)
-	}
-	if n := growth(&c.accept.count, &reported.accept); n > 0 {
-		r.log.Warn("TCP: accept failed", "error", c.accept.last.Load(), "times", n, "total", reported.accept)
-	}
-	if n := growth(&c.read.count, &reported.read); n > 0 {
-		r.log.Warn("UDP: read failed", "error", c.read.last.Load(), "times", n, "total", reported.read)
-	}
+	all["lines_received"] = total
+	return all
 }
 
-// growth is by how much a count is over what was reported, which is brought up to it.
-func growth(count *atomic.Uint64, reported *uint64) uint64 {
-	before := *reported
-	*reported = count.Load()
-	return *reported - before
-}
-
-// faults are errors of the same kind: how many, and the last one.
+// faults are events of the same kind: how many, and what the last one said.
 type faults struct {
-	count atomic.Uint64
-	last  atomic.Value // string
+	count counter
+	last  atomic.Pointer[string]
 }
 
-func (f *faults) add(err error) {
-	f.last.Store(err.Error())
+func (f *faults) note(text string) {
+	f.last.Store(&text)
 	f.count.Add(1)
 }
 
-// reportTotals is the last word.
-func (r *receiver) reportTotals() {
-	c := &r.count
-	r.log.Info("received in all",
-		"tcp_lines", c.tcp.Load(), "udp_lines", c.udp.Load(),
-		"unparsed", c.unparsed.Load(), "truncated", c.truncated.Load(), "not_accepted", c.unsent.Load(),
-		"udp_dropped", c.dropped.Load(), "connections_refused", c.refused.Load())
+// quota bounds how many log lines peers can cause.
+type quota struct {
+	second atomic.Int64
+	used   atomic.Int64
+}
+
+const quotaPerSecond = 20
+
+func (q *quota) allow(suppressed *counter) bool {
+	if now := time.Now().Unix(); q.second.Swap(now) != now {
+		q.used.Store(0)
+	}
+	if q.used.Add(1) <= quotaPerSecond {
+		return true
+	}
+	suppressed.Add(1)
+	return false
 }

@@ -3,9 +3,13 @@ package syslog
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"net"
 	"os"
+	"regexp"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,7 +22,7 @@ const patience = 30 * time.Second // a test that waits longer has failed
 
 func testConf() Conf {
 	conf := DefaultConf()
-	conf.Listen = "127.0.0.1:0"
+	conf.Listen = []string{"127.0.0.1:0"}
 	conf.To = "sink"
 	conf.Drain = 50 * time.Millisecond
 	conf.Timezone = "UTC"
@@ -28,9 +32,10 @@ func testConf() Conf {
 // flight is a process of the block under test and a sink.
 type flight struct {
 	*receiver
-	address   string
-	records   chan Record // what the sink got
-	gate      chan bool   // the sink's OnMsg takes a value of it, once it is not nil
+	log       *logBuffer
+	records   chan Record      // what the sink got
+	done      chan func(error) // of those that came by RELP
+	gate      chan bool        // the sink's OnMsg takes a value of it, once it is not nil
 	shootDown func()
 	ended     chan error
 }
@@ -38,9 +43,12 @@ type flight struct {
 // fly launches a flight. A gate makes the sink take one message for each value.
 func fly(t *testing.T, conf Conf, gate chan bool) *flight {
 	t.Helper()
+	log := &logBuffer{also: t.Output()}
 	f := &flight{
-		receiver: &receiver{log: slog.New(slog.NewTextHandler(t.Output(), nil))},
+		receiver: newReceiver(slog.New(slog.NewTextHandler(log, nil))),
+		log:      log,
 		records:  make(chan Record, 100_000),
+		done:     make(chan func(error), 100_000),
 		gate:     gate,
 		ended:    make(chan error, 1),
 	}
@@ -59,7 +67,16 @@ func fly(t *testing.T, conf Conf, gate chan bool) *flight {
 			if r.Subject() != msg[KeySubject] {
 				panic(r.Subject())
 			}
+			fields, ok := msg[KeyFields].(interface {
+				Field(name string) (string, bool)
+			})
+			if peer, _ := fields.Field("peer"); !ok || peer != r.Peer {
+				panic("fields")
+			}
 			f.records <- r
+			if done, ok := msg[KeyDone].(func(error)); ok {
+				f.done <- done
+			}
 		}))
 	sp, err := sputnik.NewSputnik(
 		sputnik.WithFinishTimeout(5*time.Second),
@@ -78,7 +95,6 @@ func fly(t *testing.T, conf Conf, gate chan bool) *flight {
 	launch, shootDown, err := sp.Prepare()
 	require.NoError(t, err)
 	f.shootDown = shootDown
-	f.address = f.tcp.listener.Addr().String()
 	go func() { f.ended <- launch() }()
 	t.Cleanup(func() {
 		f.shootDown()
@@ -96,9 +112,25 @@ func (f *flight) finish() error {
 	return err
 }
 
-func (f *flight) dial(t *testing.T, network string) net.Conn {
+// address is where a transport is listened for.
+func (f *flight) address(t *testing.T, transport string) string {
 	t.Helper()
-	c, err := net.Dial(network, f.address)
+	for _, s := range f.servers {
+		if got, address := s.address(); got == transport {
+			return address
+		}
+	}
+	require.Fail(t, "not listened for", transport)
+	return ""
+}
+
+func (f *flight) dial(t *testing.T, transport string) net.Conn {
+	t.Helper()
+	network := transport
+	if strings.HasPrefix(transport, transportRELP) || transport == transportTLS {
+		network = "tcp"
+	}
+	c, err := net.Dial(network, f.address(t, transport))
 	require.NoError(t, err)
 	t.Cleanup(func() { c.Close() })
 	return c
@@ -128,4 +160,55 @@ func awaitClose(t *testing.T, c net.Conn) {
 	_, err := c.Read(make([]byte, 1))
 	require.Error(t, err)
 	require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
+}
+
+// logBuffer keeps what was logged.
+type logBuffer struct {
+	also io.Writer
+	mu   sync.Mutex
+	text strings.Builder
+	more chan struct{}
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.text.Write(p)
+	if b.more != nil {
+		close(b.more)
+		b.more = nil
+	}
+	return b.also.Write(p)
+}
+
+// await returns the first line that matches.
+func (b *logBuffer) await(t *testing.T, pattern string) string {
+	t.Helper()
+	re := regexp.MustCompile(pattern)
+	limit := time.After(patience)
+	for {
+		b.mu.Lock()
+		text := b.text.String()
+		if b.more == nil {
+			b.more = make(chan struct{})
+		}
+		more := b.more
+		b.mu.Unlock()
+		for line := range strings.Lines(text) {
+			if re.MatchString(line) {
+				return line
+			}
+		}
+		select {
+		case <-more:
+		case <-limit:
+			require.Fail(t, "not logged", pattern)
+		}
+	}
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
 }

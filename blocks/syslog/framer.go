@@ -3,15 +3,13 @@ package syslog
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"strings"
 	"unicode/utf8"
 )
 
 const (
-	firstBuffer = 16 << 10 // what an idle connection costs
-	maxDigits   = 20       // longer runs of digits are text, not a length
-	skipFactor  = 16       // an octet count up to skipFactor*max is cut and skipped, beyond it is refused
+	maxDigits  = 20 // longer runs of digits are text, not a length
+	skipFactor = 16 // an octet count up to skipFactor*max is cut and skipped, beyond it is refused
 )
 
 const bom = "\xEF\xBB\xBF"
@@ -39,9 +37,8 @@ func (e *OversizeError) Error() string {
 // sent an octet count, the next length needs no "<" behind it. What comes out does not depend on how the bytes were
 // split into reads. A Framer never allocates by a length that a peer claims.
 type Framer struct {
+	buffer
 	max   int
-	buf   []byte
-	r, w  int  // unread bytes are buf[r:w]
 	seen  int  // bytes after r known to hold no delimiter
 	skip  int  // bytes of a cut octet frame still to drop
 	drop  bool // drop until the next delimiter: the rest of a cut line
@@ -51,22 +48,11 @@ type Framer struct {
 
 // NewFramer makes a framer for lines of at most limit bytes.
 func NewFramer(limit int) *Framer {
-	return &Framer{max: limit, buf: make([]byte, min(firstBuffer, limit+maxDigits+2))}
+	return &Framer{max: limit, buffer: newBuffer(limit + maxDigits + 2)}
 }
 
-// Fill reads once from r. It makes room first, so it invalidates the Data of earlier frames.
-func (f *Framer) Fill(r io.Reader) (int, error) {
-	if f.r > 0 {
-		f.w = copy(f.buf, f.buf[f.r:f.w])
-		f.r = 0
-	}
-	if f.w == len(f.buf) {
-		f.buf = append(f.buf, make([]byte, len(f.buf))...)
-	}
-	n, err := r.Read(f.buf[f.w:])
-	f.w += n
-	return n, err
-}
+// Pending tells whether a frame has begun and is not complete.
+func (f *Framer) Pending() bool { return f.r < f.w || f.drop || f.skip > 0 }
 
 // Next returns the next complete frame; false says that it takes more bytes. Empty lines are no frames. After an error
 // the connection is of no more use.

@@ -1,41 +1,220 @@
 package syslog
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"syscall"
+	"time"
 )
 
-// listen opens address for TCP and UDP. Port 0 takes one that is free for both.
-func listen(address string) (*net.TCPListener, *net.UDPConn, error) {
-	const tries = 10
-	_, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil, nil, err
+// server is one socket, from Init to the end of Run.
+type server interface {
+	serve()                // until drain, and until everything that has arrived is done
+	drain(until time.Time) // ends serve
+	close()                // in place of serve
+	sample()               // brings counts up to date that others keep
+	address() (transport, address string)
+}
+
+// opener opens what is listed in the configuration.
+type opener struct {
+	r       *receiver
+	tls     *tls.Config // nil where no endpoint needs it
+	mode    os.FileMode // of Unix sockets
+	all     []endpoint
+	servers []server
+}
+
+// open opens all, or none.
+func (o *opener) open() error {
+	for i, e := range o.all {
+		if err := o.endpoint(e); err != nil {
+			for _, s := range o.servers {
+				s.close()
+			}
+			return fmt.Errorf("listen %q: %w", o.r.conf.Listen[i], err)
+		}
 	}
+	return nil
+}
+
+func (o *opener) endpoint(e endpoint) error {
+	switch e.scheme {
+	case "":
+		return o.both(e.address)
+	case transportUDP:
+		conn, err := net.ListenPacket("udp", e.address)
+		return o.packet(conn, "", err)
+	case transportUnixgram:
+		return o.unixgram(e.address)
+	case transportUnix:
+		return o.unix(e)
+	case schemeSystemd:
+		return o.passed(e)
+	}
+	listener, err := net.Listen("tcp", e.address)
+	return o.stream(listener, e, err)
+}
+
+// both opens an address for TCP and UDP. Port 0 takes one that is free for both.
+func (o *opener) both(address string) error {
+	const tries = 10
 	for try := 1; ; try++ {
-		tcp, udp, err := listenOnce(address)
-		if err == nil || port != "0" || try == tries || !errors.Is(err, syscall.EADDRINUSE) {
-			return tcp, udp, err
+		tcp, udp, err := listenBoth(address)
+		if err == nil {
+			return errors.Join(o.stream(tcp, endpoint{}, nil), o.packet(udp, "", nil))
+		}
+		if _, port, _ := net.SplitHostPort(address); port != "0" || try == tries || !errors.Is(err, syscall.EADDRINUSE) {
+			return err
 		}
 	}
 }
 
-func listenOnce(address string) (*net.TCPListener, *net.UDPConn, error) {
+func listenBoth(address string) (*net.TCPListener, *net.UDPConn, error) {
 	addr, err := net.ResolveTCPAddr("tcp", address)
 	if err != nil {
-		return nil, nil, fmt.Errorf("listen: %w", err)
+		return nil, nil, err
 	}
 	tcp, err := net.ListenTCP("tcp", addr)
 	if err != nil {
-		return nil, nil, fmt.Errorf("listen: %w", err)
+		return nil, nil, err
 	}
 	port := netip.MustParseAddrPort(tcp.Addr().String()).Port()
 	udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: addr.IP, Port: int(port), Zone: addr.Zone})
 	if err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("listen: %w", err), tcp.Close())
+		return nil, nil, errors.Join(err, tcp.Close())
 	}
 	return tcp, udp, nil
+}
+
+func (o *opener) unix(e endpoint) error {
+	listener, err := reclaim(transportUnix, e.address, func() (net.Listener, error) { return net.Listen("unix", e.address) })
+	if err == nil {
+		if err = os.Chmod(e.address, o.mode); err != nil {
+			err = errors.Join(err, listener.Close())
+		}
+	}
+	return o.stream(listener, e, err)
+}
+
+func (o *opener) unixgram(path string) error {
+	conn, err := reclaim(transportUnixgram, path, func() (net.PacketConn, error) { return net.ListenPacket("unixgram", path) })
+	if err == nil {
+		if err = os.Chmod(path, o.mode); err != nil {
+			err = errors.Join(err, conn.Close(), os.Remove(path))
+		}
+	}
+	return o.packet(conn, path, err)
+}
+
+// reclaim opens a Unix socket, also where the file of a process that has died is in the way.
+func reclaim[T any](network, path string, open func() (T, error)) (T, error) {
+	opened, err := open()
+	if !errors.Is(err, syscall.EADDRINUSE) {
+		return opened, err
+	}
+	info, statErr := os.Lstat(path)
+	if statErr != nil || info.Mode().Type() != os.ModeSocket {
+		return opened, fmt.Errorf("%w: %s is there and is no socket", err, path)
+	}
+	conn, dialErr := net.Dial(network, path)
+	if dialErr == nil {
+		return opened, errors.Join(err, conn.Close())
+	}
+	if !errors.Is(dialErr, syscall.ECONNREFUSED) {
+		return opened, err
+	}
+	if rmErr := os.Remove(path); rmErr != nil {
+		return opened, rmErr
+	}
+	return open()
+}
+
+// passed opens what a service manager has handed over.
+func (o *opener) passed(e endpoint) error {
+	all, err := passedSockets()
+	if err != nil {
+		return err
+	}
+	chosen, err := choose(all, e.address, o.all)
+	if err != nil {
+		return err
+	}
+	for _, p := range chosen {
+		if err := o.passedSocket(p, e); err != nil {
+			return fmt.Errorf("socket %q: %w", p.name, err)
+		}
+	}
+	return nil
+}
+
+func (o *opener) passedSocket(p passed, e endpoint) error {
+	if listener, err := net.FileListener(p.file); err == nil {
+		if conn, ok := listener.(syscall.Conn); ok && !listens(conn) {
+			return errors.Join(errors.New("it doesn't listen: the .socket unit needs Accept=no"), listener.Close())
+		}
+		return o.stream(listener, e, nil)
+	}
+	conn, err := net.FilePacketConn(p.file)
+	if err == nil && (e.tls || e.relp) {
+		return errors.Join(errors.New("it is for datagrams: neither TLS nor RELP"), conn.Close())
+	}
+	return o.packet(conn, "", err)
+}
+
+func (o *opener) stream(l net.Listener, e endpoint, err error) error {
+	if err != nil {
+		return err
+	}
+	listener, ok := l.(streamListener)
+	if !ok {
+		return errors.Join(fmt.Errorf("a listener of type %T", l), l.Close())
+	}
+	transport := transportTCP
+	switch {
+	case e.relp && e.tls:
+		transport = transportRELPTLS
+	case e.relp:
+		transport = transportRELP
+	case e.tls:
+		transport = transportTLS
+	case l.Addr().Network() == "unix":
+		transport = transportUnix
+	}
+	config := o.tls
+	if !e.tls {
+		config = nil
+	}
+	o.servers = append(o.servers, newStreamServer(o.r, listener, transport, config, e.relp))
+	return nil
+}
+
+func (o *opener) packet(c net.PacketConn, remove string, err error) error {
+	if err != nil {
+		return err
+	}
+	switch conn := c.(type) {
+	case *net.UDPConn:
+		o.setBuffer(conn)
+		o.servers = append(o.servers, newDatagramServer(o.r, conn, remove))
+		return nil
+	case *net.UnixConn:
+		o.servers = append(o.servers, newDatagramServer(o.r, conn, remove))
+		return nil
+	}
+	return errors.Join(fmt.Errorf("a socket of type %T", c), c.Close())
+}
+
+func (o *opener) setBuffer(conn *net.UDPConn) {
+	wanted := o.r.conf.UDPBuffer
+	if err := conn.SetReadBuffer(wanted); err != nil {
+		o.r.log.Warn("UDP receive buffer", "error", err)
+	}
+	if granted := grantedBuffer(conn); granted > 0 && granted < wanted {
+		o.r.log.Info("the kernel grants less than udp_buffer: raise net.core.rmem_max", "granted", granted, "udp_buffer", wanted)
+	}
 }

@@ -34,17 +34,17 @@ func newParser(loc *time.Location, keepRaw bool) *parser {
 	}
 }
 
-// parse makes the record of one line. It keeps nothing of line.
-func (p *parser) parse(line []byte, received time.Time) Record {
-	r := Record{Received: received.UTC(), Format: formatUnparsed}
-	message, err := p.machineParse(line)
-	if err != nil || message == nil || !r.take(message, received, p.loc) {
-		r = Record{Received: received.UTC(), Format: formatUnparsed}
+// parse makes the record of one line, and tells its priority (or noPriority). It keeps nothing of line.
+func (p *parser) parse(line []byte, received time.Time) (*Record, int) {
+	r := &Record{Received: received.UTC(), Format: formatUnparsed}
+	priority := noPriority
+	if message, err := p.machineParse(line); err == nil && message != nil {
+		priority = r.take(message, received, p.loc)
 	}
-	if p.keepRaw || r.Format == formatUnparsed || !utf8.Valid(line) {
+	if p.keepRaw || priority == noPriority || !utf8.Valid(line) {
 		r.keepRaw(line)
 	}
-	return r
+	return r, priority
 }
 
 // machineParse guards against a parser that panics on foreign bytes: the line is then one that can't be parsed.
@@ -57,24 +57,29 @@ func (p *parser) machineParse(line []byte) (message gosyslog.Message, err error)
 	return p.machine.Parse(line)
 }
 
-// take copies a parsed message; false says that it has no priority, so nothing to name its subject by.
-func (r *Record) take(message gosyslog.Message, received time.Time, loc *time.Location) bool {
+// take copies a parsed message. One without a priority is left: there is nothing to name its subject by.
+func (r *Record) take(message gosyslog.Message, received time.Time, loc *time.Location) (priority int) {
 	var base *gosyslog.Base
+	var format string
+	var structured SDElement
 	switch m := message.(type) {
 	case *rfc3164.SyslogMessage:
-		base, r.Format = &m.Base, "rfc3164"
+		base, format = &m.Base, "rfc3164"
 	case *rfc5424.SyslogMessage:
-		base, r.Format = &m.Base, "rfc5424"
+		base, format = &m.Base, "rfc5424"
 		if m.StructuredData != nil {
-			r.Structured = *m.StructuredData
+			structured = *m.StructuredData
 		}
 	default:
-		return false
+		return noPriority
 	}
-	if base.Priority == nil || int(*base.Priority) >= len(facilities)*len(severities) {
-		return false
+	if base.Priority == nil || int(*base.Priority) >= priorities {
+		return noPriority
 	}
-	r.Facility, r.Severity = facilities[*base.Priority/8], severities[*base.Priority%8]
+	priority = int(*base.Priority)
+	r.Format = format
+	r.Structured = structured
+	r.Facility, r.Severity = facilities[priority/len(severities)], severities[priority%len(severities)]
 	if base.Timestamp != nil {
 		r.Timestamp = withYear(*base.Timestamp, received, loc).Format(time.RFC3339Nano)
 	}
@@ -83,7 +88,7 @@ func (r *Record) take(message gosyslog.Message, received time.Time, loc *time.Lo
 	r.ProcID = text(base.ProcID)
 	r.MsgID = text(base.MsgID)
 	r.Message = strings.TrimPrefix(text(base.Message), bom) // RFC 5424, 6.4
-	return true
+	return priority
 }
 
 func text(s *string) string {

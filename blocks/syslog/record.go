@@ -1,17 +1,16 @@
 package syslog
 
 import (
-	"bytes"
-	"encoding/json"
+	"encoding/base64"
 	"time"
 	"unicode/utf8"
 )
 
-// Record is what becomes of a line: the payload, in JSON, of the message that goes to the receiving block.
+// Record is what becomes of a line. The receiving block gets it in JSON, and as it is for its fields.
 type Record struct {
 	Received   time.Time `json:"received"`  // when the line was read, UTC
-	Peer       string    `json:"peer"`      // address and port it came from
-	Transport  string    `json:"transport"` // "tcp" or "udp"
+	Peer       string    `json:"peer"`      // where it came from: address and port, or "pid=1,uid=0" over a Unix socket
+	Transport  string    `json:"transport"` // "udp", "tcp", "tls", "relp", "relp+tls", "unix" or "unixgram"
 	Format     string    `json:"format"`    // "rfc3164", "rfc5424" or "unparsed"
 	Facility   string    `json:"facility,omitempty"`
 	Severity   string    `json:"severity,omitempty"`
@@ -41,15 +40,39 @@ func (r *Record) Subject() string {
 	return r.Facility + "." + r.Severity
 }
 
+// Field returns what a subject or a route may be made of, by its name in JSON: facility, severity, hostname, app,
+// procid, msgid, format, transport, peer, timestamp. false: there is no such field, or the line doesn't have it.
+func (r *Record) Field(name string) (value string, ok bool) {
+	switch name {
+	case "facility":
+		value = r.Facility
+	case "severity":
+		value = r.Severity
+	case "hostname":
+		value = r.Hostname
+	case "app":
+		value = r.App
+	case "procid":
+		value = r.ProcID
+	case "msgid":
+		value = r.MsgID
+	case "format":
+		value = r.Format
+	case "transport":
+		value = r.Transport
+	case "peer":
+		value = r.Peer
+	case "timestamp":
+		value = r.Timestamp
+	}
+	return value, value != ""
+}
+
 // Encode returns the record in JSON.
 func (r *Record) Encode() []byte {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false) // a "<" is to stay one for those who read it
-	if err := e.Encode(r); err != nil {
-		panic(err) // a record has no field that could not be encoded
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	const frame = 320 // all keys, and the short values
+	size := frame + len(r.Message) + len(r.Raw) + base64.StdEncoding.EncodedLen(len(r.RawBase64))
+	return r.appendJSON(make([]byte, 0, size+size/16))
 }
 
 func (r *Record) keepRaw(line []byte) {

@@ -12,8 +12,10 @@ func withYear(stamp, received time.Time, loc *time.Location) time.Time {
 	if stamp.Year() != stampYear {
 		return stamp
 	}
+	const halfAYear = 182 * 24 * time.Hour
 	var best time.Time
-	for year := received.In(loc).Year() - 1; year <= received.In(loc).Year()+1; year++ {
+	now := received.In(loc).Year()
+	for _, year := range [...]int{now, now - 1, now + 1} {
 		t := time.Date(year, stamp.Month(), stamp.Day(), stamp.Hour(), stamp.Minute(), stamp.Second(), stamp.Nanosecond(), loc)
 		if t.Day() != stamp.Day() && stamp.Month() == time.February {
 			continue // no 29 February in that year
@@ -21,10 +23,13 @@ func withYear(stamp, received time.Time, loc *time.Location) time.Time {
 		if best.IsZero() || t.Sub(received).Abs() < best.Sub(received).Abs() {
 			best = t
 		}
+		if best.Sub(received).Abs() < halfAYear {
+			return best // any other year's is farther away
+		}
 	}
 	if best.IsZero() {
 		// 29 February of no year nearby: the sender's calendar is wrong, its day is still told
-		return time.Date(received.In(loc).Year(), stamp.Month(), stamp.Day(), stamp.Hour(), stamp.Minute(), stamp.Second(), stamp.Nanosecond(), loc)
+		return time.Date(now, stamp.Month(), stamp.Day(), stamp.Hour(), stamp.Minute(), stamp.Second(), stamp.Nanosecond(), loc)
 	}
 	return best
 }

@@ -1,0 +1,74 @@
+package syslog
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// passed is a socket that a service manager has handed over.
+type passed struct {
+	name string
+	file *os.File
+}
+
+// passedSockets takes over what systemd's socket activation has left in the environment, and takes it out of there, so
+// that no child process believes it to be its own. It stays open as long as the process lives: after a reload, or a
+// restart of the block, it is needed again, and meanwhile the kernel keeps what arrives.
+//
+//nolint:gochecknoglobals // what a process inherits, it inherits once
+var passedSockets = sync.OnceValues(func() ([]passed, error) {
+	const first = 3 // sd_listen_fds(3)
+	pid, count, names := os.Getenv("LISTEN_PID"), os.Getenv("LISTEN_FDS"), os.Getenv("LISTEN_FDNAMES")
+	for _, name := range []string{"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"} {
+		if err := os.Unsetenv(name); err != nil {
+			return nil, err
+		}
+	}
+	if pid == "" || count == "" {
+		return nil, errors.New("no sockets were handed over (LISTEN_PID and LISTEN_FDS are not set): start the process by a systemd .socket unit")
+	}
+	if pid != strconv.Itoa(os.Getpid()) {
+		return nil, fmt.Errorf("the sockets are for process %s (LISTEN_PID), this is %d", pid, os.Getpid())
+	}
+	n, err := strconv.ParseUint(count, 10, 16)
+	if err != nil {
+		return nil, fmt.Errorf("LISTEN_FDS: %w", err)
+	}
+	named := strings.Split(names, ":")
+	all := make([]passed, n)
+	for i := range all {
+		name := "unknown" // as sd_listen_fds_with_names calls it
+		if i < len(named) && named[i] != "" {
+			name = named[i]
+		}
+		closeOnExec(first + i)
+		all[i] = passed{name, os.NewFile(uintptr(first+i), name)}
+	}
+	return all, nil
+})
+
+// choose returns the sockets of a name; of no name, those that no other endpoint names.
+func choose(all []passed, name string, others []endpoint) ([]passed, error) {
+	taken := map[string]bool{}
+	for _, e := range others {
+		if e.scheme == schemeSystemd && e.address != "" {
+			taken[e.address] = true
+		}
+	}
+	var chosen []passed
+	var names []string
+	for _, p := range all {
+		names = append(names, p.name)
+		if p.name == name || name == "" && !taken[p.name] {
+			chosen = append(chosen, p)
+		}
+	}
+	if len(chosen) == 0 {
+		return nil, fmt.Errorf("none of the sockets that were handed over is for it; there are: %s", strings.Join(names, ", "))
+	}
+	return chosen, nil
+}

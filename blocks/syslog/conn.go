@@ -1,0 +1,122 @@
+package syslog
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+)
+
+// conn is one connection of a stream listener. Its goroutine alone reads it.
+type conn struct {
+	r      *receiver
+	raw    net.Conn
+	stream net.Conn // raw, or TLS on top of it
+	from   source
+	host   netip.Addr // not valid over a Unix socket
+
+	begun time.Time // when the frame that isn't complete yet was found to be so
+
+	mu    sync.Mutex
+	until time.Time // set at finish: goes before the other limits
+}
+
+// source is what the lines of a connection, or of a datagram, have in common.
+type source struct {
+	peer      string
+	transport string
+	lines     *counter // of the transport
+}
+
+// readUntil ends the waiting for bytes at t, for good.
+func (c *conn) readUntil(t time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.until = t
+	c.setDeadline(t)
+}
+
+// allow limits the waiting for the next byte: to the idle time, and to what a frame that has begun has left. At finish
+// it is what is left of the drain time; after that, what has arrived already can still be read for a while, as the
+// receiving block may have held up the reading until then.
+func (c *conn) allow() {
+	const (
+		noWait = time.Millisecond
+		late   = 2 * time.Second
+	)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	switch {
+	case c.until.IsZero():
+		limit := now.Add(c.r.conf.Idle)
+		if frame := c.begun.Add(c.r.conf.FrameTimeout); !c.begun.IsZero() && frame.Before(limit) {
+			limit = frame
+		}
+		c.setDeadline(limit)
+	case now.After(c.until) && now.Before(c.until.Add(late)):
+		c.setDeadline(now.Add(noWait))
+	}
+}
+
+func (c *conn) finishing() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.until.IsZero()
+}
+
+func (c *conn) setDeadline(t time.Time) {
+	if err := c.raw.SetReadDeadline(t); err != nil && !errors.Is(err, net.ErrClosed) {
+		c.warn("read deadline", "error", err)
+	}
+}
+
+// filler is what finds frames in what it reads.
+type filler interface {
+	Fill(r io.Reader) (int, error)
+	Pending() bool
+}
+
+// fill reads once, within the limits. delivered: there were frames since the last time, so what is pending is a new one.
+func (c *conn) fill(f filler, delivered bool) error {
+	switch {
+	case !f.Pending():
+		c.begun = time.Time{}
+	case delivered || c.begun.IsZero():
+		c.begun = time.Now()
+	}
+	c.allow()
+	_, err := f.Fill(c.stream)
+	return err
+}
+
+// logEnd tells why a connection has ended, where that isn't the peer's own will.
+func (c *conn) logEnd(err error) {
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), c.finishing(): // the latter is TLS without a farewell
+	case errors.Is(err, os.ErrDeadlineExceeded) && !c.begun.IsZero() && time.Since(c.begun) >= c.r.conf.FrameTimeout:
+		c.r.count.slow.Add(1)
+		c.warn("connection closed: a line was begun and not completed in time", "frame_timeout", c.r.conf.FrameTimeout)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		c.r.count.idle.Add(1)
+		c.info("connection closed: idle", "idle", c.r.conf.Idle)
+	default:
+		c.info("connection lost", "error", err)
+	}
+}
+
+// warn and info log what a peer does, no more often than the quota allows: a peer can't flood the log.
+func (c *conn) warn(msg string, args ...any) {
+	if c.r.quota.allow(&c.r.count.unlogged) {
+		c.r.log.Warn(msg, append(args, "peer", c.from.peer, "transport", c.from.transport)...)
+	}
+}
+
+func (c *conn) info(msg string, args ...any) {
+	if c.r.quota.allow(&c.r.count.unlogged) {
+		c.r.log.Info(msg, append(args, "peer", c.from.peer, "transport", c.from.transport)...)
+	}
+}

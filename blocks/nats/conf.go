@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"net"
 	"net/url"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,43 +17,38 @@ import (
 // ConfName is the name of the configuration of the connection and the stream.
 const ConfName = "nats"
 
-// Conf is the configuration of the connection and the stream, which connector and blocks share.
+// Conf is the configuration of the connection and the stream, which connector and blocks share. Files are read anew for
+// each connection, so what they hold may be replaced while the process runs.
 type Conf struct {
-	// URLs of the NATS servers, such as nats://host:4222 or tls://host:4222. None: the embedded broker.
-	URLs []string `koanf:"urls"`
-	// Name of the connection, as the server shows it.
-	Name string `koanf:"name"`
-	// User and Password, or Token, or Creds (a file), if the server asks for them.
-	User     string `koanf:"user"`
-	Password string `koanf:"password"`
-	Token    string `koanf:"token"`
-	Creds    string `koanf:"creds"`
-	// TLSCA is a file with the certificates that the server's is checked against. Empty: the system's.
-	TLSCA string `koanf:"tls_ca"`
-	// ConnectTimeout limits an attempt to connect, the check of the stream included.
-	ConnectTimeout time.Duration `koanf:"connect_timeout"`
-	// AckTimeout is how long an acknowledgement may take until the connection counts as broken.
-	AckTimeout time.Duration `koanf:"ack_timeout"`
+	URLs []string `koanf:"urls" doc:"URLs of the NATS servers of one cluster, such as nats://host:4222 or tls://host:4222; none: the broker in this process"`
+	Name string   `koanf:"name" doc:"name of the connection, as the server shows it"`
 
-	// Stream is the name of the stream. It is made where it doesn't exist; one that exists is never changed.
-	Stream string `koanf:"stream"`
-	// Subject is the first part of all subjects; the stream takes "<subject>.>".
-	Subject string `koanf:"subject"`
-	// Duplicates is how long the stream recognises a message that is published again.
-	Duplicates time.Duration `koanf:"duplicates"`
-	// Replicas, MaxAge and MaxBytes of the stream; 0 is no limit. The oldest messages are removed first.
-	Replicas int           `koanf:"replicas"`
-	MaxAge   time.Duration `koanf:"max_age"`
-	MaxBytes int64         `koanf:"max_bytes"`
+	User     string `koanf:"user" doc:"user name, with password"`
+	Password string `koanf:"password" doc:"password of user"`
+	Token    string `koanf:"token" doc:"token, in place of user and password"`
+	Creds    string `koanf:"creds" doc:"file with a user's JWT and NKey seed, as nsc makes it"`
+	NKeySeed string `koanf:"nkey_seed" doc:"file with an NKey seed: it signs the server's challenge, alone or for jwt"`
+	JWT      string `koanf:"jwt" doc:"a user's JWT itself; with nkey_seed, unless it is a bearer token"`
+	JWTFile  string `koanf:"jwt_file" doc:"file with a user's JWT, in place of jwt"`
 
-	// Store is the embedded broker's folder.
-	Store string `koanf:"store"`
-	// Sync says when the embedded broker writes through to the disk. "interval" is every two minutes: a crash of the
-	// machine (not of the process) loses acknowledged messages of that time. "always" is before each acknowledgement,
-	// about 20 times slower.
-	Sync string `koanf:"sync"`
-	// Listen is the address at which the embedded broker serves other NATS clients, without authentication. Empty: none.
-	Listen string `koanf:"listen"`
+	TLSCA         string `koanf:"tls_ca" doc:"file with the certificates (PEM) that the server's is checked against; empty: the system's"`
+	TLSCert       string `koanf:"tls_cert" doc:"file with the client's certificate (PEM), if the server asks for one; with tls_key"`
+	TLSKey        string `koanf:"tls_key" doc:"file with the key (PEM) of tls_cert"`
+	TLSServerName string `koanf:"tls_server_name" doc:"name that the server's certificate has to be for; empty: the host of the url"`
+
+	ConnectTimeout time.Duration `koanf:"connect_timeout" doc:"limit of an attempt to connect, with the check of the stream, such as 3s"`
+	AckTimeout     time.Duration `koanf:"ack_timeout" doc:"how long an acknowledgement may take until the connection counts as broken, such as 5s"`
+
+	Stream     string        `koanf:"stream" doc:"name of the stream; made where it doesn't exist, never changed where it does"`
+	Subject    string        `koanf:"subject" doc:"first part of all subjects; the stream takes \"<subject>.>\""`
+	Duplicates time.Duration `koanf:"duplicates" doc:"how long a stream that is made here recognises a message that is published again, such as 2m"`
+	Replicas   int           `koanf:"replicas" doc:"servers that keep a copy of a stream that is made here, 1 to 5"`
+	MaxAge     time.Duration `koanf:"max_age" doc:"age at which a stream that is made here removes messages, such as 720h; 0: never"`
+	MaxBytes   int64         `koanf:"max_bytes" doc:"bytes over which a stream that is made here removes the oldest messages; 0: no limit"`
+
+	Store  string `koanf:"store" doc:"folder of the broker, only for a program that starts it by embedded.Start; the block nats.embedded has its own keys"`
+	Sync   string `koanf:"sync" doc:"interval or always, see store"`
+	Listen string `koanf:"listen" doc:"address at which the broker serves other clients, see store; empty: none"`
 }
 
 // Values of Conf.Sync.
@@ -81,7 +75,8 @@ func DefaultConf() Conf {
 // Embedded tells whether the broker is in this process.
 func (c Conf) Embedded() bool { return len(c.URLs) == 0 }
 
-// ReadConf reads and checks the configuration; what is absent has its default.
+// ReadConf reads and checks the configuration; what is absent has its default. Its error joins all faults, each a
+// *sputnik.ConfError.
 func ReadConf(cf sputnik.ConfFactory) (Conf, error) {
 	conf := DefaultConf()
 	if err := cf(ConfName, &conf); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -90,40 +85,47 @@ func ReadConf(cf sputnik.ConfFactory) (Conf, error) {
 	return conf, conf.check()
 }
 
+// faults collects what is wrong with one configuration.
+type faults struct {
+	name string
+	errs []error
+}
+
+// unless notes a fault of key, unless ok.
+func (f *faults) unless(ok bool, key, format string, args ...any) {
+	if !ok {
+		f.errs = append(f.errs, &sputnik.ConfError{Name: f.name, Key: key, Err: fmt.Errorf(format, args...)})
+	}
+}
+
+// err notes an error, if there is one, as a fault of key.
+func (f *faults) err(key string, err error) { f.unless(err == nil, key, "%w", err) }
+
+func (f *faults) join() error { return errors.Join(f.errs...) }
+
 func (c Conf) check() error {
-	var errs []error
-	bad := func(ok bool, key, format string, args ...any) {
-		if !ok {
-			errs = append(errs, &sputnik.ConfError{Name: ConfName, Key: key, Err: fmt.Errorf(format, args...)})
-		}
-	}
+	f := &faults{name: ConfName}
 	for i, u := range c.URLs { // not shown: there may be a password in it
-		bad(validURL(u), "urls", "number %d is not a URL such as nats://host:4222 (or tls, ws, wss)", i+1)
+		f.unless(validURL(u), "urls", "number %d is not a URL such as nats://host:4222 (or tls, ws, wss)", i+1)
 	}
-	readable := func(key, file string) {
-		if file != "" {
-			_, err := os.ReadFile(file)
-			bad(err == nil, key, "%w", err)
-		}
-	}
-	readable("creds", c.Creds)
-	readable("tls_ca", c.TLSCA)
-	bad(c.Sync == SyncInterval || c.Sync == SyncAlways, "sync", "%q is neither %q nor %q", c.Sync, SyncInterval, SyncAlways)
-	bad(c.Store != "" || !c.Embedded(), "store", "is empty")
+	c.checkLogin(f)
+	c.checkTLS(f)
+	f.unless(c.Sync == SyncInterval || c.Sync == SyncAlways, "sync", "%q is neither %q nor %q", c.Sync, SyncInterval, SyncAlways)
+	f.unless(c.Store != "" || !c.Embedded(), "store", "is empty")
 	if c.Listen != "" {
-		bad(validAddress(c.Listen), "listen", "%q is not an address such as 127.0.0.1:4222", c.Listen)
-		bad(c.Embedded(), "listen", "is for the embedded broker, but there are urls")
+		f.unless(validAddress(c.Listen), "listen", "%q is not an address such as 127.0.0.1:4222", c.Listen)
+		f.unless(c.Embedded(), "listen", "is for the embedded broker, but there are urls")
 	}
-	bad(validSubject(c.Subject), "subject", "%q is not a subject", c.Subject)
-	bad(c.Stream != "" && !strings.ContainsAny(c.Stream, " \t\r\n.*>/\\"), "stream", "%q is not a stream's name", c.Stream)
-	bad(c.Duplicates >= 100*time.Millisecond, "duplicates", "%s is less than the 100ms that NATS wants", c.Duplicates)
-	bad(c.MaxAge == 0 || c.MaxAge >= c.Duplicates, "max_age", "%s is less than duplicates (%s)", c.MaxAge, c.Duplicates)
-	bad(c.MaxBytes >= 0, "max_bytes", "%d is negative", c.MaxBytes)
-	bad(c.Replicas >= 1 && c.Replicas <= 5, "replicas", "%d is not 1 to 5", c.Replicas)
-	bad(c.Replicas == 1 || !c.Embedded(), "replicas", "%d need as many servers, and the broker is embedded", c.Replicas)
-	bad(c.ConnectTimeout > 0, "connect_timeout", "%s is not positive", c.ConnectTimeout)
-	bad(c.AckTimeout > 0, "ack_timeout", "%s is not positive", c.AckTimeout)
-	return errors.Join(errs...)
+	f.unless(validSubject(c.Subject), "subject", "%q is not a subject", c.Subject)
+	f.unless(c.Stream != "" && !strings.ContainsAny(c.Stream, " \t\r\n.*>/\\"), "stream", "%q is not a stream's name", c.Stream)
+	f.unless(c.Duplicates >= 100*time.Millisecond, "duplicates", "%s is less than the 100ms that NATS wants", c.Duplicates)
+	f.unless(c.MaxAge == 0 || c.MaxAge >= c.Duplicates, "max_age", "%s is less than duplicates (%s)", c.MaxAge, c.Duplicates)
+	f.unless(c.MaxBytes >= 0, "max_bytes", "%d is negative", c.MaxBytes)
+	f.unless(c.Replicas >= 1 && c.Replicas <= 5, "replicas", "%d is not 1 to 5", c.Replicas)
+	f.unless(c.Replicas == 1 || !c.Embedded(), "replicas", "%d need as many servers, and the broker is embedded", c.Replicas)
+	f.unless(c.ConnectTimeout > 0, "connect_timeout", "%s is not positive", c.ConnectTimeout)
+	f.unless(c.AckTimeout > 0, "ack_timeout", "%s is not positive", c.AckTimeout)
+	return f.join()
 }
 
 func validURL(s string) bool {
@@ -139,14 +141,17 @@ func validAddress(s string) bool {
 	return err == nil
 }
 
+// maxSubject keeps a publication's control line below the 4096 bytes over which a server ends the connection.
+const maxSubject = 3000 // bytes
+
 // validSubject tells whether s can be published to: tokens with dots in between, no wildcards, no spaces.
 func validSubject(s string) bool {
 	for token := range strings.SplitSeq(s, ".") {
-		if token == "" || strings.ContainsAny(token, "*> \t\r\n\x00") {
+		if token == "" || strings.ContainsAny(token, "*> \t\r\n\f\x00") {
 			return false
 		}
 	}
-	return true
+	return len(s) <= maxSubject
 }
 
 func redacted(urls []string) string {

@@ -110,10 +110,11 @@ func (c *Connector) dial(ctx context.Context, conf Conf) (*Connection, error) {
 	conn := &Connection{broken: make(chan error, 1)}
 	dialer := &contextDialer{ctx: ctx}
 	deadline, _ := ctx.Deadline() // there is one: connect_timeout
+	each := time.Until(deadline) / time.Duration(max(1, len(conf.URLs)))
 	opts := []nats.Option{
 		nats.Name(conf.Name),
 		nats.NoReconnect(),
-		nats.Timeout(time.Until(deadline)),
+		nats.Timeout(each), // a server that is silent leaves time for the others
 		nats.PingInterval(pingInterval),
 		nats.MaxPingsOutstanding(maxPingsOut),
 		nats.FlusherTimeout(writeTimeout),
@@ -129,42 +130,38 @@ func (c *Connector) dial(ctx context.Context, conf Conf) (*Connection, error) {
 		opts = append(opts, nats.InProcessServer(c.inProcess))
 	} else {
 		where = redacted(conf.URLs)
-		opts = append(opts, nats.SetCustomDialer(dialer))
-		opts = append(opts, conf.credentials()...)
-		opts = append(opts, func(o *nats.Options) error {
-			o.Servers = conf.URLs
-			return nil
-		})
+		remote, err := conf.remote()
+		if err != nil {
+			return nil, err
+		}
+		opts = append(append(opts, nats.SetCustomDialer(dialer)), remote...)
 	}
 	nc, err := nats.Connect("", opts...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", where, cmpError(dialer.err, err))
 	}
 	conn.Conn = nc
-	if conn.JetStream, err = jetstream.New(nc,
-		jetstream.WithPublishAsyncMaxPending(maxFutures),
-		jetstream.WithPublishAsyncTimeout(conf.AckTimeout)); err != nil {
+	if conn.JetStream, err = jetstream.New(nc); err != nil {
 		nc.Close()
 		return nil, err
 	}
 	return conn, nil
 }
 
-func (c Conf) credentials() []nats.Option {
-	var opts []nats.Option
-	if c.User != "" {
-		opts = append(opts, nats.UserInfo(c.User, c.Password))
+// remote is what only a server elsewhere needs.
+func (c Conf) remote() ([]nats.Option, error) {
+	if c.Embedded() {
+		return nil, errors.New("no urls are configured, and there is no broker in this process")
 	}
-	if c.Token != "" {
-		opts = append(opts, nats.Token(c.Token))
+	opts := append(c.login(), func(o *nats.Options) error {
+		o.Servers = c.URLs
+		return nil
+	})
+	config, err := c.tls()
+	if config != nil {
+		opts = append(opts, nats.Secure(config))
 	}
-	if c.Creds != "" {
-		opts = append(opts, nats.UserCredentials(c.Creds))
-	}
-	if c.TLSCA != "" {
-		opts = append(opts, nats.RootCAs(c.TLSCA))
-	}
-	return opts
+	return opts, err
 }
 
 // contextDialer lets the end of an attempt end its dialling, and keeps the reason that nats.go puts as "no servers".

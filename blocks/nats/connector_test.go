@@ -135,7 +135,7 @@ func TestConfIsChecked(t *testing.T) {
 		"replicas":   {func(c *Conf) { c.Replicas = 0 }, "replicas"},
 	}
 	require.NoError(t, DefaultConf().check())
-	require.NoError(t, DefaultProducerConf().check())
+	require.NoError(t, DefaultProducerConf().check("syslog"))
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			conf := DefaultConf()
@@ -149,5 +149,5 @@ func TestConfIsChecked(t *testing.T) {
 	}
 	bad := DefaultProducerConf()
 	bad.FlushTimeout = maxFlush + 1
-	require.Error(t, bad.check())
+	require.Error(t, bad.check("syslog"))
 }

@@ -2,19 +2,12 @@ package nats
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"time"
 
 	"github.com/sputnik-go/sputnik"
-)
-
-// What a message to the producer holds.
-const (
-	// KeySubject: string, published to "<subject of the configuration>.<this>".
-	KeySubject = "subject"
-	// KeyData: []byte, the payload. The producer owns it from then on.
-	KeyData = "data"
 )
 
 func init() {
@@ -24,85 +17,65 @@ func init() {
 // NewProducer makes the block "nats.producer" with a logger of its own.
 func NewProducer(log *slog.Logger) *sputnik.Block {
 	p := &producer{
-		log:     log.With("block", ProducerName),
-		lines:   make(chan outgoing, handover),
-		links:   make(chan *Connection),
-		hurry:   make(chan struct{}),
-		stopped: make(chan struct{}),
+		log:   log.With("block", ProducerName),
+		links: make(chan *Connection),
+		hurry: make(chan struct{}),
 	}
 	return sputnik.BlockOf(p, sputnik.WithMailbox(mailbox, sputnik.Wait), sputnik.WithBlockFinishTimeout(finishTimeout))
 }
 
-// handover lets OnMsg and the publisher work side by side.
-const handover = 128
-
-// producer is the block. Its callbacks only hand over to Run, which owns the window and is the one that publishes.
+// producer is the block: it takes messages apart, publishes what there is room for, and leaves the rest to Run.
 type producer struct {
-	log     *slog.Logger
-	conf    ProducerConf
-	prefix  string
-	lines   chan outgoing
-	links   chan *Connection // nil: the connection is gone
-	hurry   chan struct{}    // closed by OnMsg: the finish has begun, and the window holds it up
-	stopped chan struct{}    // closed by Run
-	self    sputnik.BlockCommunicator
+	log      *slog.Logger
+	prefix   string
+	template *template        // nil: none is configured
+	links    chan *Connection // nil: the connection is gone
+	hurry    chan struct{}    // closed by OnMsg: the finish has begun, and the window holds it up
+	self     sputnik.BlockCommunicator
 
-	invalid, late sparse // OnMsg's
-}
-
-// outgoing is a message on its way to the publisher.
-type outgoing struct {
-	subject string
-	data    []byte
+	publisher *publisher // made by Init
 }
 
 // Init reads the configuration.
 func (p *producer) Init(cf sputnik.ConfFactory) error {
 	shared, err := ReadConf(cf)
-	if err != nil {
+	conf, own := ReadProducerConf(cf)
+	if err := errors.Join(err, own); err != nil {
 		return err
 	}
 	p.prefix = shared.Subject + "."
-	p.conf, err = ReadProducerConf(cf)
+	p.publisher = newPublisher(p.log, conf, shared)
+	p.template, err = conf.template(shared.Subject)
 	return err
 }
 
 // Attach keeps the handle on the block itself.
 func (p *producer) Attach(self sputnik.BlockCommunicator) { p.self = self }
 
-// OnMsg waits while the window is full, so that the mailbox fills and holds up the senders.
+// OnMsg publishes the message. It waits while the window is full, so that the mailbox fills and holds up the senders.
 func (p *producer) OnMsg(msg sputnik.Msg) {
-	subject, _ := msg[KeySubject].(string) // no string, no valid subject
-	data, ok := msg[KeyData].([]byte)
-	subject = p.prefix + subject
-	if !ok || !validSubject(subject) {
-		if p.invalid.next() {
-			p.log.Error("message refused: no data, or not a subject", "subject", subject, "refused", p.invalid.count)
-		}
+	if command, ok := msg[KeyCommand]; ok {
+		p.answer(command, msg)
 		return
 	}
-	line := outgoing{subject, data}
-	select {
-	case p.lines <- line:
-	default:
-		p.wait(line)
+	out, err := p.read(msg)
+	if err != nil {
+		p.publisher.invalid(out, err)
+		return
+	}
+	if !p.publisher.offer(out) {
+		p.wait(out)
 	}
 }
 
 // wait waits for room in the window. A finish that begins meanwhile would spend its time on emptying the mailbox, were
 // the window not told to take everything now.
-func (p *producer) wait(line outgoing) {
+func (p *producer) wait(out outgoing) {
 	look := time.NewTicker(time.Second)
 	defer look.Stop()
-	for {
+	for !p.publisher.offer(out) {
 		select {
-		case p.lines <- line:
-			return
-		case <-p.stopped:
-			if p.late.next() {
-				p.log.Error("message not published: too late", "subject", line.subject, "not_published", p.late.count)
-			}
-			return
+		case <-p.publisher.room:
 		case <-look.C:
 			if p.finishing() && !closed(p.hurry) {
 				close(p.hurry)
@@ -143,12 +116,11 @@ func (p *producer) OnServerDisconnect() { p.tell(nil) }
 func (p *producer) tell(c *Connection) {
 	select {
 	case p.links <- c:
-	case <-p.stopped:
+	case <-p.publisher.stopped:
 	}
 }
 
-// Run publishes until ctx ends, and then what was accepted by then.
+// Run minds what is published until ctx ends, and then flushes what was accepted by then.
 func (p *producer) Run(ctx context.Context, _ sputnik.BlockCommunicator) error {
-	defer close(p.stopped)
-	return newPublisher(p).run(ctx.Done(), p.hurry, sputnik.FlushContext(ctx).Done())
+	return p.publisher.run(p.links, ctx.Done(), p.hurry, sputnik.FlushContext(ctx).Done())
 }

@@ -2,7 +2,6 @@ package nats
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"time"
 
@@ -22,37 +21,48 @@ const (
 
 // ProducerConf is the configuration of the block "nats.producer".
 type ProducerConf struct {
-	// MaxPending is how many messages may be published and not yet acknowledged.
-	MaxPending int `koanf:"max_pending"`
-	// MaxPendingBytes bounds the same in bytes.
-	MaxPendingBytes int `koanf:"max_pending_bytes"`
-	// FlushTimeout is how long, at finish, outstanding acknowledgements are waited for, at most 12s.
-	FlushTimeout time.Duration `koanf:"flush_timeout"`
+	SubjectTemplate string `koanf:"subject_template" doc:"subject of a message, with fields of it in braces, such as syslog.{facility}.{severity}.{hostname}; empty: the nats subject, a dot, and what the sender says"`
+	SubjectMissing  string `koanf:"subject_missing" doc:"token in place of a field that a message doesn't have"`
+	DeadLetter      string `koanf:"dead_letter" doc:"subject for messages that the stream refuses for good; empty: they are logged and dropped"`
+
+	MaxPending      int           `koanf:"max_pending" doc:"messages that may be published and not yet acknowledged"`
+	MaxPendingBytes int           `koanf:"max_pending_bytes" doc:"the same in bytes of payload"`
+	FlushTimeout    time.Duration `koanf:"flush_timeout" doc:"how long, at finish, acknowledgements are waited for, at most 12s"`
 }
 
 // DefaultProducerConf is what holds where nothing is configured.
 func DefaultProducerConf() ProducerConf {
-	return ProducerConf{MaxPending: 1000, MaxPendingBytes: 16 << 20, FlushTimeout: 10 * time.Second}
+	return ProducerConf{SubjectMissing: "-", MaxPending: 1000, MaxPendingBytes: 16 << 20, FlushTimeout: 10 * time.Second}
 }
 
-// ReadProducerConf reads and checks the configuration; what is absent has its default.
+// ReadProducerConf reads and checks the configuration; what is absent has its default. Its error joins all faults, each a
+// *sputnik.ConfError. What is wrong with the configuration of the stream is left to [ReadConf].
 func ReadProducerConf(cf sputnik.ConfFactory) (ProducerConf, error) {
 	conf := DefaultProducerConf()
 	if err := cf(ProducerName, &conf); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return conf, err
 	}
-	return conf, conf.check()
+	shared := DefaultConf()
+	_ = cf(ConfName, &shared) // its subject is all that is needed here
+	return conf, conf.check(shared.Subject)
 }
 
-func (c ProducerConf) check() error {
-	var errs []error
-	bad := func(ok bool, key, format string, args ...any) {
-		if !ok {
-			errs = append(errs, &sputnik.ConfError{Name: ProducerName, Key: key, Err: fmt.Errorf(format, args...)})
-		}
+// template returns the compiled subject_template; nil where there is none.
+func (c ProducerConf) template(subject string) (*template, error) {
+	if c.SubjectTemplate == "" {
+		return nil, nil
 	}
-	bad(c.MaxPending > 0, "max_pending", "%d is not positive", c.MaxPending)
-	bad(c.MaxPendingBytes > 0, "max_pending_bytes", "%d is not positive", c.MaxPendingBytes)
-	bad(c.FlushTimeout > 0 && c.FlushTimeout <= maxFlush, "flush_timeout", "%s is not between 0 and %s", c.FlushTimeout, maxFlush)
-	return errors.Join(errs...)
+	return compileTemplate(c.SubjectTemplate, subject+".", c.SubjectMissing)
+}
+
+func (c ProducerConf) check(subject string) error {
+	f := &faults{name: ProducerName}
+	_, err := c.template(subject)
+	f.err("subject_template", err)
+	f.unless(validToken(c.SubjectMissing), "subject_missing", "%q is not one token of a subject, of %d bytes at most", c.SubjectMissing, maxToken)
+	f.unless(c.DeadLetter == "" || validSubject(c.DeadLetter), "dead_letter", "%q is not a subject", c.DeadLetter)
+	f.unless(c.MaxPending > 0, "max_pending", "%d is not positive", c.MaxPending)
+	f.unless(c.MaxPendingBytes > 0, "max_pending_bytes", "%d is not positive", c.MaxPendingBytes)
+	f.unless(c.FlushTimeout > 0 && c.FlushTimeout <= maxFlush, "flush_timeout", "%s is not between 0 and %s", c.FlushTimeout, maxFlush)
+	return f.join()
 }

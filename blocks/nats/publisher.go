@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -15,148 +16,223 @@ import (
 const (
 	firstPause = 500 * time.Millisecond // after the stream refused for a reason that may go away
 	maxPause   = 30 * time.Second
-
-	errMessageTooLarge = 10054 // JSStreamMessageExceedsMaximumErr: the one refusal that no later attempt can undo
 )
 
-// publisher is the state of the producer's Run: nobody else touches it.
+// publisher is what OnMsg and Run share. OnMsg publishes, by offer; Run takes acknowledgements and minds the connection.
 //
-// The stream acknowledges in the order of publishing, so it waits for the oldest message's future alone. Whatever goes
-// wrong ends in fail: the connection is given up, and attach publishes the window anew on the next one.
+// Whatever goes wrong ends in fail: the connection is given up, and attach publishes the window anew on the next one.
 type publisher struct {
-	log   *slog.Logger
-	conf  ProducerConf
-	lines <-chan outgoing
-	links <-chan *Connection
+	log        *slog.Logger
+	conf       ProducerConf
+	subject    string // that of the stream, without ".>"
+	ackTimeout time.Duration
 
+	room    chan struct{} // 1 slot: there is room again for whom offer turned away
+	stopped chan struct{} // closed when run ends
+
+	mu       sync.Mutex
 	instance string // first part of every message id
 	counter  uint64
 	window   window
 	conn     *Connection // nil: none that can be used
+	js       jetstream.JetStream
+	acks     *acks       // of conn, or of the one before
+	header   nats.Header // of the message that is being published, and its message id
 	lastSeq  uint64      // highest sequence known to be in the stream
 	lastErr  error       // why the last connection was given up
+	waiting  bool        // offer has turned somebody away
+	flushing bool        // the window takes all that is offered
+	ended    error       // run has ended: why nothing is taken any more
 
 	giveUp  <-chan time.Time // fires when conn is to be given up, for refusal
 	pause   time.Duration
 	refusal error
 
-	refused                    sparse
-	published, repeated, found uint64
+	endings       []ending // to be told when mu is free again
+	refused, late sparse
+	count         counters
 }
 
-func newPublisher(p *producer) *publisher {
+func newPublisher(log *slog.Logger, conf ProducerConf, shared Conf) *publisher {
 	return &publisher{
-		log:      p.log,
-		conf:     p.conf,
-		lines:    p.lines,
-		links:    p.links,
-		instance: rand.Text() + "-",
-		pause:    firstPause,
+		log:        log,
+		conf:       conf,
+		subject:    shared.Subject,
+		ackTimeout: shared.AckTimeout,
+		room:       make(chan struct{}, 1),
+		stopped:    make(chan struct{}),
+		instance:   rand.Text() + "-",
+		acks:       newAcks(),
+		header:     nats.Header{jetstream.MsgIDHeader: {""}},
+		pause:      firstPause,
 	}
 }
 
-// run publishes until done, and then flushes, until timeUp at most. hurry begins the flush before: the window then takes
-// all that is offered.
-func (p *publisher) run(done, hurry, timeUp <-chan struct{}) error {
-	defer p.report()
-	var flushed <-chan time.Time
-	flush := func() {
-		hurry = nil
-		if flushed == nil {
-			p.log.Info("flushing", "not_acknowledged", p.left())
-			flushed = time.After(p.conf.FlushTimeout)
+// ending is how a message ended, for whoever asks.
+type ending struct {
+	done func(error)
+	err  error
+}
+
+// unlock also tells how messages have ended: foreign code is not called under the lock.
+func (p *publisher) unlock() {
+	endings := p.endings
+	p.endings = nil
+	p.mu.Unlock()
+	tell(endings)
+}
+
+// tell calls each done, also where one panics.
+func tell(endings []ending) {
+	i := 0
+	defer func() {
+		if i < len(endings) {
+			tell(endings[i:])
 		}
-	}
-	for {
-		if done == nil && p.left() == 0 {
-			return nil
-		}
-		var lines <-chan outgoing
-		if flushed != nil || p.window.len() < p.conf.MaxPending && p.window.bytes < p.conf.MaxPendingBytes {
-			lines = p.lines
-		}
-		ack, fail := p.awaited()
-		select {
-		case line := <-lines:
-			p.add(line)
-		case a := <-ack:
-			p.acknowledged(a)
-		case err := <-fail:
-			p.failed(err)
-		case conn := <-p.links:
-			p.attach(conn)
-		case <-p.giveUp:
-			p.fail(p.refusal)
-		case <-hurry:
-			flush()
-		case <-done:
-			done = nil
-			flush()
-		case <-flushed:
-			return p.unflushed("within " + p.conf.FlushTimeout.String())
-		case <-timeUp:
-			return p.unflushed("before the time was up")
-		}
+	}()
+	for i < len(endings) {
+		e := endings[i]
+		i++
+		e.done(e.err)
 	}
 }
 
-// awaited is how the oldest message's publishing ends; nil channels while there is nothing to wait for.
-func (p *publisher) awaited() (<-chan *jetstream.PubAck, <-chan error) {
-	if p.conn == nil || p.giveUp != nil || p.window.len() == 0 {
-		return nil, nil
-	}
-	future := p.window.head().future
-	return future.Ok(), future.Err()
-}
-
-func (p *publisher) add(line outgoing) {
-	p.counter++
-	id := p.instance + strconv.FormatUint(p.counter, 36)
-	e := &entry{id: id, msg: &nats.Msg{
-		Subject: line.subject,
-		Data:    line.data,
-		Header:  nats.Header{jetstream.MsgIDHeader: {id}},
-	}}
-	if p.conn == nil || p.publish(e) {
-		p.window.push(e)
-	}
-}
-
-// publish sends e on the connection; false: it will never be taken.
-func (p *publisher) publish(e *entry) bool {
-	if e.first.IsZero() {
-		e.first, e.floor = time.Now(), p.lastSeq
-	}
-	// No attempts of nats.go's own: they know no order.
-	future, err := p.conn.JetStream.PublishMsgAsync(e.msg, jetstream.WithRetryAttempts(0))
+// offer publishes a message, or keeps it for the next connection. False: there is no room; room says when to try again.
+// After the end of run, the message is given up, and that is true as well.
+func (p *publisher) offer(out outgoing) bool {
+	p.mu.Lock()
+	defer p.unlock()
 	switch {
-	case errors.Is(err, nats.ErrMaxPayload):
-		p.refuse(e, err)
+	case p.ended != nil:
+		p.count.accepted++
+		p.tooLate(out)
+	case p.full():
+		p.waiting = true
 		return false
-	case err != nil:
-		p.fail(err)
 	default:
-		e.future = future
+		p.count.accepted++
+		p.add(out)
 	}
 	return true
 }
 
-func (p *publisher) acknowledged(ack *jetstream.PubAck) {
-	p.lastSeq = max(p.lastSeq, ack.Sequence)
-	p.published++
-	p.pause = firstPause
-	p.window.pop()
+func (p *publisher) full() bool {
+	return !p.flushing && (p.window.len() >= p.conf.MaxPending || p.window.bytes >= p.conf.MaxPendingBytes)
 }
 
-// failed handles the error of the oldest message.
-func (p *publisher) failed(err error) {
+func (p *publisher) tooLate(out outgoing) {
+	p.count.givenUp++
+	if p.late.next() {
+		p.log.Error("message not published: too late", "subject", out.subject, "not_published", p.late.count)
+	}
+	p.settle(&entry{done: out.done}, p.ended)
+}
+
+// settle is the end of a message: nil where it, or its dead letter, is stored.
+func (p *publisher) settle(e *entry, err error) {
+	e.settled = true
+	if e.done != nil {
+		p.endings = append(p.endings, ending{e.done, err})
+		e.done = nil
+	}
+}
+
+func (p *publisher) add(out outgoing) {
+	e := &entry{msg: nats.Msg{Subject: out.subject, Data: out.data}, id: out.id, done: out.done, size: len(out.data)}
+	if e.id == "" {
+		p.counter++
+		e.id = p.instance + strconv.FormatUint(p.counter, 36)
+	}
+	if out.refused != nil && !p.bury(e, out.refused) {
+		return
+	}
+	p.window.push(e)
+	if p.usable() && !p.publish(e) {
+		p.window.trim()
+		p.makeRoom()
+	}
+}
+
+// usable tells whether there is a connection that isn't about to be given up.
+func (p *publisher) usable() bool { return p.conn != nil && p.giveUp == nil }
+
+// publish sends e on the connection; false: it will never be taken, and is settled.
+func (p *publisher) publish(e *entry) bool {
+	e.sent = time.Now()
+	if e.first.IsZero() {
+		e.first, e.floor = e.sent, p.lastSeq
+		p.count.published++
+	} else {
+		p.count.repeated++
+	}
+	for {
+		e.msg.Header = p.headerOf(e)
+		// No attempts of nats.go's own: they know no order.
+		_, err := p.js.PublishMsgAsync(&e.msg, jetstream.WithRetryAttempts(0))
+		e.msg.Header = nil
+		switch {
+		case err == nil:
+			return true
+		case !errors.Is(err, nats.ErrMaxPayload):
+			p.fail(err)
+			return true
+		case !p.bury(e, err):
+			return false
+		}
+	}
+}
+
+// headerOf is valid until the next call: nats.go writes it out before PublishMsgAsync returns.
+func (p *publisher) headerOf(e *entry) nats.Header {
+	if e.dead != nil {
+		return e.dead.header(e.id)
+	}
+	p.header[jetstream.MsgIDHeader][0] = e.id
+	return p.header
+}
+
+// take handles results in their order.
+func (p *publisher) take(results []result) {
+	for _, r := range results {
+		e := p.window.find(r.msg)
+		switch {
+		case e == nil || e.settled: // of a connection that was given up
+		case r.err == nil:
+			p.acknowledged(e, r.ack)
+		case !p.usable(): // of a connection that is about to be given up
+		default:
+			p.failed(e, r.err)
+		}
+		p.window.trim()
+	}
+	p.makeRoom()
+}
+
+func (p *publisher) acknowledged(e *entry, ack *jetstream.PubAck) {
+	if e.dead == nil {
+		p.lastSeq = max(p.lastSeq, ack.Sequence)
+		p.count.acknowledged++
+		if ack.Duplicate {
+			p.count.duplicates++
+		}
+	} else {
+		p.buried(e)
+	}
+	p.pause = firstPause
+	p.settle(e, nil)
+}
+
+// failed handles the error of a publishing.
+func (p *publisher) failed(e *entry, err error) {
+	const tooLarge = 10054 // JSStreamMessageExceedsMaximumErr: the one refusal that no later attempt can undo
 	api, ok := errors.AsType[*jetstream.APIError](err)
 	switch {
-	case !ok: // no answer in time, no stream, no connection
+	case !ok: // no stream, no connection
 		p.fail(err)
-	case api.ErrorCode == errMessageTooLarge:
-		p.refuse(p.window.head(), err)
-		p.window.pop()
+	case api.ErrorCode == tooLarge:
+		if p.bury(e, err) {
+			p.publish(e)
+		}
 	default: // no space, over a quota, sealed, no leader, ...
 		p.log.Warn("the stream refuses", "error", err, "again_in", p.pause)
 		p.refusal = fmt.Errorf("refused by the stream: %w", err)
@@ -165,11 +241,25 @@ func (p *publisher) failed(err error) {
 	}
 }
 
-// refuse gives a message up that will never be taken.
-func (p *publisher) refuse(e *entry, err error) {
-	if p.refused.next() {
-		p.log.Error("message refused for good", "subject", e.msg.Subject, "bytes", len(e.msg.Data), "error", err,
-			"refused", p.refused.count)
+// makeRoom tells whoever waits for room.
+func (p *publisher) makeRoom() {
+	if !p.waiting || p.full() {
+		return
+	}
+	p.waiting = false
+	select {
+	case p.room <- struct{}{}:
+	default:
+	}
+}
+
+// overdue gives the connection up where the oldest message waits for too long.
+func (p *publisher) overdue() {
+	if !p.usable() || p.window.len() == 0 {
+		return
+	}
+	if waits := time.Since(p.window.entries[0].sent); waits > p.ackTimeout {
+		p.fail(fmt.Errorf("no acknowledgement within %s", p.ackTimeout))
 	}
 }
 
@@ -183,52 +273,5 @@ func (p *publisher) fail(err error) {
 }
 
 func (p *publisher) detach() {
-	p.conn, p.giveUp, p.refusal = nil, nil, nil
-}
-
-// attach goes on with another connection, nil for none.
-func (p *publisher) attach(conn *Connection) {
-	p.detach()
-	if conn == nil {
-		return
-	}
-	p.conn = conn
-	if err := p.reconcile(); err != nil {
-		p.fail(fmt.Errorf("looking up what is stored: %w", err))
-		return
-	}
-	p.lastSeq = conn.Info.State.LastSeq
-	repeated := p.repeated
-	p.window.keep(func(e *entry) bool {
-		if p.conn == nil {
-			return true // broken again
-		}
-		if !e.first.IsZero() {
-			p.repeated++
-		}
-		return p.publish(e)
-	})
-	if n := p.repeated - repeated; n > 0 {
-		p.log.Info("published again what was not acknowledged", "messages", n)
-	}
-}
-
-// left counts what was accepted and is not acknowledged.
-func (p *publisher) left() int { return p.window.len() + len(p.lines) }
-
-func (p *publisher) unflushed(when string) error {
-	n := p.left()
-	err := p.lastErr
-	if p.conn == nil && err == nil {
-		err = errors.New("no connection")
-	}
-	if err == nil {
-		return fmt.Errorf("%d lines not acknowledged %s", n, when)
-	}
-	return fmt.Errorf("%d lines not acknowledged %s: %w", n, when, err)
-}
-
-func (p *publisher) report() {
-	p.log.Info("published in all", "acknowledged", p.published, "found_stored", p.found, "published_again", p.repeated,
-		"refused", p.refused.count, "not_acknowledged", p.left())
+	p.conn, p.js, p.giveUp, p.refusal = nil, nil, nil, nil
 }

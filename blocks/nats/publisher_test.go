@@ -18,7 +18,6 @@ import (
 // rig is a publisher without its block.
 type rig struct {
 	*publisher
-	lines chan outgoing
 	links chan *Connection
 	done  chan struct{}
 	hurry chan struct{}
@@ -26,22 +25,27 @@ type rig struct {
 }
 
 func newRig(conf ProducerConf) *rig {
-	r := &rig{
-		lines: make(chan outgoing),
-		links: make(chan *Connection),
-		done:  make(chan struct{}),
-		hurry: make(chan struct{}),
-		ended: make(chan error, 1),
+	return &rig{
+		publisher: newPublisher(slog.New(slog.DiscardHandler), conf, DefaultConf()),
+		links:     make(chan *Connection),
+		done:      make(chan struct{}),
+		hurry:     make(chan struct{}),
+		ended:     make(chan error, 1),
 	}
-	r.publisher = newPublisher(&producer{log: slog.New(slog.DiscardHandler), conf: conf, lines: r.lines, links: r.links})
-	return r
 }
 
-func (r *rig) start() { go func() { r.ended <- r.run(r.done, r.hurry, nil) }() }
+func (r *rig) start() { go func() { r.ended <- r.run(r.links, r.done, r.hurry, nil) }() }
 
 func (r *rig) finish() error {
 	close(r.done)
 	return <-r.ended
+}
+
+// put waits for room, as OnMsg does.
+func (r *rig) put(out outgoing) {
+	for !r.offer(out) {
+		<-r.room
+	}
 }
 
 func numbered(from, to int) []string {
@@ -54,7 +58,7 @@ func numbered(from, to int) []string {
 
 func (r *rig) send(from, to int) {
 	for _, s := range numbered(from, to) {
-		r.lines <- outgoing{"syslog.user.info", []byte(s)}
+		r.put(outgoing{subject: "syslog.user.info", data: []byte(s)})
 	}
 }
 
@@ -114,12 +118,7 @@ func TestWindowIsBounded(t *testing.T) {
 	r := newRig(conf)
 	r.start()
 	r.send(0, 10)
-	r.links <- nil // has taken all ten
-	select {
-	case r.lines <- outgoing{"syslog.user.info", nil}:
-		t.Error("the eleventh was taken")
-	case r.links <- nil:
-	}
+	assert.False(t, r.offer(outgoing{subject: "syslog.user.info"}), "the eleventh was taken")
 	close(r.hurry)
 	r.send(10, 100) // the flush takes what is offered
 	_, conn := connect(t, startBroker(t), DefaultConf())
@@ -133,12 +132,8 @@ func TestWindowIsBoundedInBytes(t *testing.T) {
 	conf.MaxPendingBytes = 10
 	r := newRig(conf)
 	r.start()
-	r.lines <- outgoing{"syslog.user.info", make([]byte, 10)}
-	select {
-	case r.lines <- outgoing{"syslog.user.info", nil}:
-		t.Error("more was taken")
-	case r.links <- nil:
-	}
+	r.put(outgoing{subject: "syslog.user.info", data: make([]byte, 10)})
+	assert.False(t, r.offer(outgoing{subject: "syslog.user.info"}), "more was taken")
 	_, conn := connect(t, startBroker(t), DefaultConf())
 	r.links <- conn
 	require.NoError(t, r.finish())
@@ -164,8 +159,8 @@ func TestRefusedForGood(t *testing.T) {
 	r.start()
 	r.links <- conn
 	r.send(0, 2)
-	r.lines <- outgoing{"syslog.user.info", []byte(strings.Repeat("x", 2000))} // by the stream
-	r.lines <- outgoing{"syslog.user.info", make([]byte, 2<<20)}               // by the client: over the maximum payload
+	r.put(outgoing{subject: "syslog.user.info", data: []byte(strings.Repeat("x", 2000))}) // by the stream
+	r.put(outgoing{subject: "syslog.user.info", data: make([]byte, 2<<20)})               // by the client: over the maximum payload
 	r.send(2, 4)
 	require.NoError(t, r.finish())
 	assert.Equal(t, numbered(0, 4), stored(t, conn))
@@ -219,7 +214,7 @@ func TestRefusalsAreLoggedOnceInASecond(t *testing.T) {
 	var out strings.Builder
 	r := newRig(DefaultProducerConf())
 	r.log = slog.New(slog.NewTextHandler(&out, nil))
-	e := &entry{msg: &nats.Msg{Subject: "syslog.user.info"}}
+	e := &entry{msg: nats.Msg{Subject: "syslog.user.info"}}
 	for range 100 {
 		r.refuse(e, nats.ErrMaxPayload)
 	}
@@ -261,19 +256,19 @@ func TestReconcilesAfterALongOutage(t *testing.T) {
 	r := newRig(DefaultProducerConf())
 	r.attach(conn)
 	for _, s := range numbered(0, 10) {
-		r.add(outgoing{"syslog.user.info", []byte(s)})
+		r.put(outgoing{subject: "syslog.user.info", data: []byte(s)})
 	}
+	<-r.js.PublishAsyncComplete() // stored; the publisher doesn't know
 	for _, e := range r.window.entries {
-		<-e.future.Ok() // stored; the publisher doesn't know
 		e.first = e.first.Add(-time.Hour)
 	}
 	r.attach(nil)
 	for _, s := range numbered(10, 20) {
-		r.add(outgoing{"syslog.user.info", []byte(s)})
+		r.put(outgoing{subject: "syslog.user.info", data: []byte(s)})
 	}
 	_, next := connect(t, b, conf)
 	r.attach(next)
-	assert.EqualValues(t, 10, r.found)
+	assert.EqualValues(t, 10, r.count.found)
 	assert.Equal(t, 10, r.window.len())
 	r.start()
 	require.NoError(t, r.finish())
@@ -308,10 +303,10 @@ func TestReconcilesByInstalments(t *testing.T) {
 	r := newRig(DefaultProducerConf())
 	c, conn := connect(t, b, conf)
 	r.attach(conn)
-	r.add(outgoing{"syslog.user.info", []byte("0")})
-	<-r.window.head().future.Ok()
+	r.put(outgoing{subject: "syslog.user.info", data: []byte("0")})
+	<-r.js.PublishAsyncComplete()
 	c.Disconnect()
-	r.add(outgoing{"syslog.user.info", []byte("1")}) // in vain
+	r.put(outgoing{subject: "syslog.user.info", data: []byte("1")}) // in vain
 	for _, e := range r.window.entries {
 		e.first = e.first.Add(-time.Hour)
 	}
@@ -333,7 +328,7 @@ func TestReconcilesByInstalments(t *testing.T) {
 		assert.Greater(t, r.window.entries[r.window.len()-1].floor, floor)
 	}
 	assert.Greater(t, attempts, 1)
-	assert.EqualValues(t, 1, r.found)
+	assert.EqualValues(t, 1, r.count.found)
 	assert.Equal(t, 1, r.window.len())
 }
 
@@ -342,11 +337,11 @@ func TestReconcileLooksOnlyWhereItMust(t *testing.T) {
 	_, conn := connect(t, b, DefaultConf())
 	r := newRig(DefaultProducerConf())
 	r.attach(conn)
-	r.add(outgoing{"syslog.user.info", []byte("0")})
-	<-r.window.head().future.Ok()
+	r.put(outgoing{subject: "syslog.user.info", data: []byte("0")})
+	<-r.js.PublishAsyncComplete()
 	_, next := connect(t, b, DefaultConf())
 	r.attach(next)
-	assert.Zero(t, r.found)
+	assert.Zero(t, r.count.found)
 	assert.Equal(t, 1, r.window.len(), "left to the server to recognise")
 	r.start()
 	require.NoError(t, r.finish())
@@ -358,9 +353,9 @@ func TestReconcileWhereTheMessagesWereRemoved(t *testing.T) {
 	_, conn := connect(t, b, DefaultConf())
 	r := newRig(DefaultProducerConf())
 	r.attach(conn)
-	r.add(outgoing{"syslog.user.info", []byte("0")})
-	<-r.window.head().future.Ok()
-	r.window.head().first = time.Time{}.Add(time.Hour)
+	r.put(outgoing{subject: "syslog.user.info", data: []byte("0")})
+	<-r.js.PublishAsyncComplete()
+	r.window.entries[0].first = time.Time{}.Add(time.Hour)
 	require.NoError(t, conn.Stream.Purge(t.Context()))
 	_, next := connect(t, b, DefaultConf())
 	r.attach(next)
@@ -370,7 +365,7 @@ func TestReconcileWhereTheMessagesWereRemoved(t *testing.T) {
 
 func TestUnflushedNamesTheReason(t *testing.T) {
 	r := newRig(DefaultProducerConf())
-	r.add(outgoing{"a", nil})
+	r.put(outgoing{subject: "a", data: nil})
 	r.fail(nats.ErrConnectionClosed)
 	err := r.unflushed("in time")
 	require.ErrorIs(t, err, nats.ErrConnectionClosed)

@@ -11,34 +11,54 @@ import (
 // reconcile takes out of the window what the stream has stored already. The server recognises a repetition by itself, but
 // only within its duplicates window, so this is for what was first published longer ago. A look-up that was cut short
 // counts for as far as it came: the next one goes on from there.
-func (p *publisher) reconcile() error {
+func (p *publisher) reconcile(conn *Connection) error {
 	const margin = 2 // half the window: the rest is for the time it takes to publish again
-	info := p.conn.Info
+	info := conn.Info
 	last := info.State.LastSeq
 	floor, oldest, wanted := p.unknown(last)
 	if len(wanted) == 0 || time.Since(oldest) < info.Config.Duplicates/margin || last <= floor {
 		return nil
 	}
-	stored, seen, err := p.conn.storedIDs(floor+1, last, wanted)
-	p.found += uint64(len(stored))
-	p.window.keep(func(e *entry) bool {
-		if wanted[e.id] {
-			e.floor = max(e.floor, seen)
-		}
-		return !stored[e.id]
-	})
+	stored, seen, err := conn.storedIDs(floor+1, last, wanted)
+	p.settleStored(stored, wanted, seen)
 	if err != nil {
-		return fmt.Errorf("%w, after sequence %d of %d", err, seen, last)
+		return fmt.Errorf("looking up what is stored: %w, after sequence %d of %d", err, seen, last)
 	}
 	p.log.Info("looked up what is stored", "from", floor+1, "to", last, "found", len(stored))
 	return nil
 }
 
+// settleStored takes what was found out of the window; for the rest it is known how far was looked.
+func (p *publisher) settleStored(stored, wanted map[string]bool, seen uint64) {
+	p.mu.Lock()
+	defer p.unlock()
+	p.window.keep(func(e *entry) bool {
+		switch {
+		case !stored[e.id] || e.first.IsZero():
+			if wanted[e.id] {
+				e.floor = max(e.floor, seen)
+			}
+			return true
+		case e.settled:
+		case e.dead != nil:
+			p.buried(e)
+		default:
+			p.count.acknowledged++
+			p.count.found++
+		}
+		p.settle(e, nil)
+		return false
+	})
+	p.makeRoom()
+}
+
 // unknown returns the ids of what was published, since when, and behind which sequence it is if it is stored.
 func (p *publisher) unknown(last uint64) (floor uint64, oldest time.Time, ids map[string]bool) {
 	floor, oldest, ids = last, time.Now(), make(map[string]bool)
+	p.mu.Lock()
+	defer p.unlock()
 	for _, e := range p.window.entries {
-		if e.first.IsZero() {
+		if e.first.IsZero() || e.settled {
 			continue
 		}
 		if e.first.Before(oldest) {

@@ -4,16 +4,20 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // entry is a message that the stream has not acknowledged.
 type entry struct {
-	msg    *nats.Msg
-	id     string
-	future jetstream.PubAckFuture // of the last publishing
-	first  time.Time              // when it was first published; zero: not yet
-	floor  uint64                 // if it is stored, then behind this sequence
+	msg   nats.Msg // without its header: that is made when it is published
+	id    string
+	done  func(error) // nil: nobody asks
+	first time.Time   // when it was first published; zero: not yet
+	sent  time.Time   // when it was last published
+	floor uint64      // if it is stored, then behind this sequence
+	size  int         // bytes of payload that it holds in memory
+
+	settled bool        // stored or given up, but not the oldest
+	dead    *deadLetter // nil: it is none
 }
 
 // window holds the unacknowledged messages in the order in which they came.
@@ -24,17 +28,28 @@ type window struct {
 
 func (w *window) len() int { return len(w.entries) }
 
-func (w *window) head() *entry { return w.entries[0] }
-
 func (w *window) push(e *entry) {
 	w.entries = append(w.entries, e)
-	w.bytes += len(e.msg.Data)
+	w.bytes += e.size
 }
 
-func (w *window) pop() {
-	w.bytes -= len(w.entries[0].msg.Data)
-	w.entries[0] = nil
-	w.entries = w.entries[1:]
+// find returns the entry of a message. It is the oldest one, except where two streams are at work.
+func (w *window) find(msg *nats.Msg) *entry {
+	for _, e := range w.entries {
+		if &e.msg == msg {
+			return e
+		}
+	}
+	return nil
+}
+
+// trim removes what is settled at the front.
+func (w *window) trim() {
+	for len(w.entries) > 0 && w.entries[0].settled {
+		w.bytes -= w.entries[0].size
+		w.entries[0] = nil
+		w.entries = w.entries[1:]
+	}
 }
 
 // keep removes all that keep says no to.

@@ -1,0 +1,72 @@
+package nats
+
+import (
+	"fmt"
+	"log/slog"
+
+	"github.com/sputnik-go/sputnik"
+)
+
+// KeyCommand asks the producer something, by [sputnik.Request]. There is one command, [CommandCounters].
+const (
+	KeyCommand      = "command"
+	CommandCounters = "counters"
+)
+
+// counters say what became of the messages: accepted = acknowledged + dead_lettered + refused + given_up + in_flight.
+type counters struct {
+	accepted     uint64 // taken from the mailbox
+	published    uint64 // sent to the server for the first time
+	repeated     uint64 // sent again on another connection
+	acknowledged uint64 // known to be stored
+	duplicates   uint64 // of those, recognised by the stream as there already
+	found        uint64 // of those, found in the stream by a look-up after an outage
+	refused      uint64 // for good, and neither stored nor a dead letter
+	deadLettered uint64 // stored as a dead letter
+	cut          uint64 // of those, too long to be stored as a whole
+	givenUp      uint64 // not acknowledged when the block ended
+}
+
+// answer answers a request: CommandCounters with a uint64 for each counter, others with an "error".
+func (p *producer) answer(command any, msg sputnik.Msg) {
+	answer := sputnik.Msg{"error": fmt.Sprintf("unknown command %v: there is %q", command, CommandCounters)}
+	if command == CommandCounters {
+		answer = make(sputnik.Msg)
+		for name, value := range p.publisher.counters() {
+			answer[name] = value
+		}
+	}
+	if err := sputnik.Reply(msg, answer); err != nil {
+		p.log.Warn("command without a reply", "command", command, "error", err)
+	}
+}
+
+// counters is a snapshot, with what is in flight.
+func (p *publisher) counters() map[string]uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return map[string]uint64{
+		"accepted":        p.count.accepted,
+		"published":       p.count.published,
+		"repeated":        p.count.repeated,
+		"acknowledged":    p.count.acknowledged,
+		"duplicates":      p.count.duplicates,
+		"found":           p.count.found,
+		"refused":         p.count.refused,
+		"dead_lettered":   p.count.deadLettered,
+		"cut":             p.count.cut,
+		"given_up":        p.count.givenUp,
+		"in_flight":       uint64(p.window.len()),
+		"in_flight_bytes": uint64(p.window.bytes),
+	}
+}
+
+func (p *publisher) report() {
+	count := p.counters()
+	names := []string{"acknowledged", "found", "repeated", "dead_lettered", "refused", "given_up"}
+	attrs := make([]any, 0, len(names))
+	for _, name := range names {
+		attrs = append(attrs, slog.Uint64(name, count[name]))
+	}
+	p.log.Info("published in all", attrs...)
+}

@@ -1,0 +1,120 @@
+package nats
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// errEnded is for what comes when everything was stored and the block has ended.
+var errEnded = errors.New("the producer has ended")
+
+// run minds the connection until done, and then flushes, until timeUp at most. hurry begins the flush before: the window
+// then takes all that is offered. What is left in the end is given up.
+func (p *publisher) run(links <-chan *Connection, done, hurry, timeUp <-chan struct{}) error {
+	defer p.report()
+	defer p.end(errEnded) // nothing is left then, except after a panic
+	look := time.NewTicker(max(p.ackTimeout/8, time.Millisecond))
+	defer look.Stop()
+	var flushed <-chan time.Time
+	flush := func() {
+		hurry = nil
+		if flushed == nil {
+			p.flush()
+			flushed = time.After(p.conf.FlushTimeout)
+		}
+	}
+	for {
+		if done == nil && p.endEmpty() {
+			return nil
+		}
+		ready, giveUp := p.awaited()
+		select {
+		case <-ready:
+			p.locked(func() { p.take(p.acks.take()) })
+		case conn := <-links:
+			p.attach(conn)
+		case <-giveUp:
+			p.locked(func() { p.fail(p.refusal) })
+		case <-look.C:
+			p.locked(p.overdue)
+		case <-hurry:
+			flush()
+		case <-done:
+			done = nil
+			flush()
+		case <-flushed:
+			return p.end(p.unflushed("within " + p.conf.FlushTimeout.String()))
+		case <-timeUp:
+			return p.end(p.unflushed("before the time was up"))
+		}
+	}
+}
+
+func (p *publisher) locked(f func()) {
+	p.mu.Lock()
+	defer p.unlock()
+	f()
+}
+
+// awaited is what can happen next on the connection.
+func (p *publisher) awaited() (ready <-chan struct{}, giveUp <-chan time.Time) {
+	p.mu.Lock()
+	defer p.unlock()
+	return p.acks.ready, p.giveUp
+}
+
+func (p *publisher) flush() {
+	p.locked(func() {
+		p.log.Info("flushing", "not_acknowledged", p.window.len())
+		p.flushing = true
+		p.makeRoom()
+	})
+}
+
+// unflushed says what was accepted and is not stored.
+func (p *publisher) unflushed(when string) error {
+	p.mu.Lock()
+	defer p.unlock()
+	err := p.lastErr
+	if p.conn == nil && err == nil {
+		err = errors.New("no connection")
+	}
+	text := fmt.Sprintf("%d lines not acknowledged %s", p.window.len(), when)
+	if err == nil {
+		return errors.New(text)
+	}
+	return fmt.Errorf("%s: %w", text, err)
+}
+
+// endEmpty ends the taking of messages if all are stored.
+func (p *publisher) endEmpty() bool {
+	p.mu.Lock()
+	defer p.unlock()
+	if p.window.len() == 0 {
+		p.ended = errEnded
+		return true
+	}
+	return false
+}
+
+// end gives up what is left, for the reason that it returns.
+func (p *publisher) end(reason error) error {
+	p.mu.Lock()
+	defer p.unlock()
+	if closed(p.stopped) {
+		return reason
+	}
+	p.ended = reason
+	for _, e := range p.window.entries {
+		if !e.settled {
+			p.count.givenUp++
+			p.settle(e, reason)
+		}
+	}
+	p.window = window{}
+	p.detach()
+	close(p.stopped)
+	p.makeRoom()
+	return reason
+}

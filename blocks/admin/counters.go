@@ -1,0 +1,117 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/sputnik-go/sputnik"
+)
+
+// What a block that has counters is asked, and answers ([sputnik.Request], [sputnik.Reply]).
+const (
+	// KeyCommand: string, in the question.
+	KeyCommand = "command"
+	// CommandCounters is the value of KeyCommand that asks for counters.
+	CommandCounters = "counters"
+	// KeyCounters: map[string]uint64, in the answer, which passes to the asker. Counters only grow while the process
+	// lives.
+	KeyCounters = "counters"
+)
+
+// source is a block that is asked for its counters. It is asked once at a time, so that nothing piles up before one that
+// doesn't answer.
+type source struct {
+	resp  string
+	self  sputnik.BlockCommunicator
+	asks  sync.WaitGroup
+	mu    sync.Mutex
+	asked chan struct{} // closed by the answer; nil: nothing is asked
+	last  map[string]uint64
+	at    time.Time // of last
+	fault string    // of the last question
+}
+
+func newSource(self sputnik.BlockCommunicator, resp string) *source {
+	return &source{resp: resp, self: self}
+}
+
+// counters asks, waits for the answer up to limit, and returns the last there is, and why it isn't a new one. life is
+// how long the block may take to answer.
+func (s *source) counters(life context.Context, limit time.Duration) (counts map[string]uint64, fault string) {
+	s.mu.Lock()
+	if s.asked == nil {
+		s.asked = make(chan struct{})
+		s.asks.Go(func() { s.ask(life) })
+	}
+	asked := s.asked
+	s.mu.Unlock()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-asked:
+	case <-timer.C:
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		fault = fmt.Sprintf("no answer within %v", limit)
+		if !s.at.IsZero() {
+			fault += fmt.Sprintf("; these are from %v ago", time.Since(s.at).Round(time.Millisecond))
+		}
+		return maps.Clone(s.last), fault
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.last), s.fault
+}
+
+func (s *source) ask(life context.Context) {
+	counts, err := request(life, s.self, s.resp)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fault = ""; err != nil {
+		s.fault = err.Error()
+	} else {
+		s.last, s.at = counts, time.Now()
+	}
+	close(s.asked)
+	s.asked = nil
+}
+
+func request(ctx context.Context, self sputnik.BlockCommunicator, resp string) (map[string]uint64, error) {
+	to, ok := self.Communicator(resp)
+	if !ok {
+		return nil, fmt.Errorf("there is no block %q", resp)
+	}
+	answer, err := sputnik.Request(ctx, to, sputnik.Msg{KeyCommand: CommandCounters})
+	if err != nil {
+		return nil, err
+	}
+	counts, ok := answer[KeyCounters].(map[string]uint64)
+	if !ok {
+		return nil, fmt.Errorf("the answer has no counters: %q is %T", KeyCounters, answer[KeyCounters])
+	}
+	return counts, nil
+}
+
+// counted is what one block told.
+type counted struct {
+	counts map[string]uint64
+	fault  string
+}
+
+// counters asks all blocks that are to be asked, at the same time.
+func (a *admin) counters() map[string]counted {
+	answers := make([]counted, len(a.asked))
+	var all sync.WaitGroup
+	for i, s := range a.asked {
+		all.Go(func() { answers[i].counts, answers[i].fault = s.counters(a.life, a.conf.CountersLimit) })
+	}
+	all.Wait()
+	byBlock := make(map[string]counted, len(answers))
+	for i, s := range a.asked {
+		byBlock[s.resp] = answers[i]
+	}
+	return byBlock
+}

@@ -1,0 +1,163 @@
+package admin
+
+import (
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Limits for clients that are slow, or make others wait on purpose.
+const (
+	headerLimit = 5 * time.Second  // for the header of a request
+	readLimit   = 10 * time.Second // for all of it
+	writeLimit  = 10 * time.Second // for the answer
+	idleLimit   = time.Minute      // between requests
+	maxHeader   = 16 << 10         // bytes
+	maxBody     = 4 << 10          // bytes
+)
+
+func (a *admin) newServer(tlsConf *tls.Config) *http.Server {
+	return &http.Server{
+		TLSConfig:         tlsConf,
+		ReadHeaderTimeout: headerLimit, ReadTimeout: readLimit, WriteTimeout: writeLimit, IdleTimeout: idleLimit,
+		MaxHeaderBytes: maxHeader,
+		ConnState: func(c net.Conn, state http.ConnState) {
+			if !a.conns.note(c, state) {
+				a.gate.note(byConnections, c.RemoteAddr().String(), "", "")
+			}
+		},
+		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug), // handshakes that fail, and the like
+	}
+}
+
+// handler serves all endpoints to those whom the gate lets in.
+func (a *admin) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", a.page.serve)
+	mux.HandleFunc("GET /livez", a.livez)
+	mux.HandleFunc("GET /readyz", a.readyz)
+	mux.HandleFunc("GET /startedz", a.startedz)
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
+		s := a.status()
+		s.Session = a.gate.signedIn(r)
+		answer(w, http.StatusOK, s)
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{
+		ErrorHandling: promhttp.ContinueOnError, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+	}))
+	mux.HandleFunc("GET /events", a.follow)
+	mux.HandleFunc("GET /loglevel", a.getLevel)
+	mux.HandleFunc("PUT /loglevel", a.putLevel)
+	mux.HandleFunc("POST /reload", a.postReload)
+	mux.HandleFunc("POST /stop", a.postStop)
+	mux.HandleFunc("GET "+loginPath, a.login)
+	mux.HandleFunc("POST "+loginPath, a.login)
+	mux.HandleFunc("POST "+logoutPath, a.logout)
+
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.answers.Add(1)
+		defer a.answers.Done()
+		defer a.guard(w, r)
+		header(w.Header())
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		why, text := a.gate.check(r)
+		if why == "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		if (why == byNoToken || r.Header.Get("Authorization") == "" && why == byWrongToken) && r.URL.Path == "/" {
+			http.Redirect(w, r, loginPath, http.StatusSeeOther) // a person, who can be asked
+			return
+		}
+		code := http.StatusForbidden
+		if why == byNoToken || why == byWrongToken {
+			code = http.StatusUnauthorized
+			w.Header().Set("WWW-Authenticate", `Bearer realm="sputnik"`)
+		}
+		a.refuse(w, r, code, why, text)
+	})
+}
+
+// header sets what holds for all answers. No other site may embed them, and no cache keep them.
+func header(h http.Header) {
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Referrer-Policy", "same-origin") // with no-referrer a form of our own would come from the origin "null"
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+}
+
+// guard tells of a panic, which net/http would only end the connection for.
+func (a *admin) guard(w http.ResponseWriter, r *http.Request) {
+	if v := recover(); v != nil {
+		a.log.Error("panic in a request", "path", r.URL.Path, "panic", fmt.Sprint(v), "stacks", string(debug.Stack()))
+		a.refuse(w, r, http.StatusInternalServerError, byFault, "internal error: see the log")
+	}
+}
+
+// answer writes v in JSON.
+func answer(w http.ResponseWriter, code int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(v) // the client is gone: nobody to tell
+}
+
+// Problem is the answer to a request that was refused.
+type Problem struct {
+	Error  string `json:"error"`  // in words
+	Reason string `json:"reason"` // as in the metric sputnik_admin_requests_refused_total
+}
+
+func (a *admin) refuse(w http.ResponseWriter, r *http.Request, code int, why refusal, text string) {
+	a.gate.note(why, r.RemoteAddr, r.Method, r.URL.Path)
+	answer(w, code, Problem{text, string(why)})
+}
+
+// conns keeps the connections that are open, and how many there may be.
+type conns struct {
+	limit int
+	mu    sync.Mutex
+	open  map[net.Conn]http.ConnState
+}
+
+func newConns(limit int) *conns { return &conns{limit: limit, open: map[net.Conn]http.ConnState{}} }
+
+// note takes a change of state. False: it is one connection too many, and closed.
+func (c *conns) note(conn net.Conn, state http.ConnState) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case state == http.StateClosed || state == http.StateHijacked:
+		delete(c.open, conn)
+	case state == http.StateNew && len(c.open) >= c.limit:
+		_ = conn.Close() // it is told of by the refusal
+		return false
+	default:
+		c.open[conn] = state
+	}
+	return true
+}
+
+// shut closes connections that have not asked for anything yet: browsers keep such in reserve, and Shutdown would wait
+// for their first request.
+func (c *conns) shut() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for conn, state := range c.open {
+		if state == http.StateNew {
+			_ = conn.Close() // closed by the other side: just as well
+		}
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sputnik-go/sputnik/blocks/nats/embedded/brokertest"
+	"github.com/sputnik-go/sputnik/examples/cli"
 )
 
 const header = "<13>Nov 20 07:30:01 host app: "
@@ -38,7 +39,7 @@ func embeddedEnv(t *testing.T) []string {
 }
 
 func TestEmbeddedBroker(t *testing.T) {
-	p := start(t, options{tail: true}, embeddedEnv(t))
+	p := start(t, embeddedEnv(t), "--tail")
 	p.stderr.await(t, 0, "msg=ready")
 	c := p.dial(t, "tcp")
 	send(t, c, lines([]string{"over TCP"}))
@@ -70,14 +71,14 @@ func assertFinishOrder(t *testing.T, p *process) {
 func TestStoreOutlivesTheProcess(t *testing.T) {
 	env := embeddedEnv(t)
 	for i := range 3 {
-		p := start(t, options{}, env)
+		p := start(t, env)
 		c := p.dial(t, "tcp")
 		send(t, c, lines(numbered(i, i+1)))
 		accepted(t, c)
 		p.kill(interrupt)
 		require.Zero(t, p.exit(t))
 	}
-	p := start(t, options{}, env)
+	p := start(t, env)
 	p.stderr.await(t, 0, "msg=ready")
 	assert.Equal(t, numbered(0, 3), messages(openStream(t, p.natsURL(t)).read(t, 3)))
 	p.kill(interrupt)
@@ -86,7 +87,7 @@ func TestStoreOutlivesTheProcess(t *testing.T) {
 
 func TestLogger(t *testing.T) {
 	logger := hasLogger(t)
-	p := start(t, options{}, embeddedEnv(t))
+	p := start(t, embeddedEnv(t))
 	host, port, err := net.SplitHostPort(p.address(t))
 	require.NoError(t, err)
 	variants := [][]string{
@@ -150,7 +151,7 @@ func disturbInTraffic(t *testing.T, env []string, disturb func(*process, *broker
 	t.Helper()
 	const rounds, each, senders = 2, 2000, 3
 	server := brokertest.Start(t)
-	p := start(t, options{}, append(external(server), env...))
+	p := start(t, append(external(server), env...))
 	_, line := p.stderr.await(t, 0, "msg=ready")
 	var want []string
 	for range rounds {
@@ -186,7 +187,7 @@ func disturbInTraffic(t *testing.T, env []string, disturb func(*process, *broker
 
 func TestServerKilledAtFinish(t *testing.T) {
 	server := brokertest.Start(t)
-	p := start(t, options{}, external(server))
+	p := start(t, external(server))
 	p.stderr.await(t, 0, "msg=ready")
 	c := p.dial(t, "tcp")
 	send(t, c, lines(numbered(0, 5000)))
@@ -204,7 +205,7 @@ func TestServerKilledAtFinish(t *testing.T) {
 // A sender is held up, and nothing piles up in memory, until the server is there.
 func TestServerDownAtStart(t *testing.T) {
 	server := brokertest.Reserve(t)
-	p := start(t, options{}, external(server))
+	p := start(t, external(server))
 	p.stderr.await(t, 0, `not ready.*connection refused`)
 	c := p.dial(t, "tcp")
 	var want []string
@@ -232,22 +233,22 @@ func TestServerDownAtStart(t *testing.T) {
 
 func TestServerDownAtFinish(t *testing.T) {
 	server := brokertest.Reserve(t)
-	p := start(t, options{}, append(external(server), "S2N_NATS_PRODUCER_FLUSH_TIMEOUT=100ms"))
+	p := start(t, append(external(server), "S2N_NATS_PRODUCER_FLUSH_TIMEOUT=100ms"))
 	c := p.dial(t, "tcp")
 	send(t, c, lines(numbered(0, 7)))
 	accepted(t, c)
 	p.kill(interrupt)
-	assert.Equal(t, exitFailure, p.exit(t))
+	assert.Equal(t, cli.ExitFailure, p.exit(t))
 	p.stderr.await(t, 0, `: 7 lines not acknowledged within 100ms`)
 }
 
 func TestServerDownAtFinishWithEverythingFull(t *testing.T) {
 	server := brokertest.Reserve(t)
-	p := start(t, options{}, append(external(server), "S2N_NATS_PRODUCER_FLUSH_TIMEOUT=100ms", "S2N_NATS_PRODUCER_MAX_PENDING=10"))
+	p := start(t, append(external(server), "S2N_NATS_PRODUCER_FLUSH_TIMEOUT=100ms", "S2N_NATS_PRODUCER_MAX_PENDING=10"))
 	c := p.dial(t, "tcp")
 	send(t, c, lines(numbered(0, 900)))
 	accepted(t, c) // in the window, on the way, and in the mailbox
 	p.kill(interrupt)
-	assert.Equal(t, exitFailure, p.exit(t))
+	assert.Equal(t, cli.ExitFailure, p.exit(t))
 	p.stderr.await(t, 0, `: 900 lines not acknowledged within 100ms`)
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -21,6 +23,7 @@ import (
 
 	"github.com/sputnik-go/sputnik"
 	"github.com/sputnik-go/sputnik/blocks/syslog"
+	"github.com/sputnik-go/sputnik/examples/cli"
 )
 
 const patience = 60 * time.Second // a test that waits longer has failed
@@ -53,7 +56,7 @@ func (o *output) String() string {
 }
 
 // await returns the first line, from the given one on, that matches, and the number of the next line.
-func (o *output) await(t *testing.T, from int, pattern string) (match []string, next int) {
+func (o *output) await(t testing.TB, from int, pattern string) (match []string, next int) {
 	t.Helper()
 	re := regexp.MustCompile(pattern)
 	late := time.After(patience)
@@ -89,14 +92,16 @@ func environ(extra ...string) []string {
 }
 
 // start runs the program in this process.
-func start(t *testing.T, opts options, env []string) *process {
+func start(t testing.TB, env []string, args ...string) *process {
 	t.Helper()
 	signals := make(chan os.Signal, 2)
 	p := &process{stdout: newOutput(), stderr: newOutput(), code: make(chan int, 1)}
 	p.kill = func(s os.Signal) { signals <- s }
-	a := newApp(opts, env, p.stdout, p.stderr)
-	a.extra = []sputnik.SputnikOption{sputnik.WithSignals(signals), sputnik.WithBackoffCap(50 * time.Millisecond)}
-	go func() { p.code <- a.run() }()
+	inv := cli.Invocation{
+		Args: args, Environ: env, Stdout: p.stdout, Stderr: p.stderr, Signals: signals,
+		Options: []sputnik.SputnikOption{sputnik.WithBackoffCap(50 * time.Millisecond)},
+	}
+	go func() { p.code <- program().Run(inv) }()
 	p.endWith(t)
 	return p
 }
@@ -131,7 +136,7 @@ func executeTo(t *testing.T, stdout io.Writer, env []string, args ...string) *pr
 }
 
 // endWith ends the process with the test, and shows its log if that failed.
-func (p *process) endWith(t *testing.T) {
+func (p *process) endWith(t testing.TB) {
 	t.Cleanup(func() {
 		if !p.ended {
 			p.kill(interrupt)
@@ -144,7 +149,7 @@ func (p *process) endWith(t *testing.T) {
 }
 
 // exit returns the exit status.
-func (p *process) exit(t *testing.T) int {
+func (p *process) exit(t testing.TB) int {
 	t.Helper()
 	select {
 	case code := <-p.code:
@@ -156,19 +161,19 @@ func (p *process) exit(t *testing.T) int {
 	}
 }
 
-func (p *process) address(t *testing.T) string {
+func (p *process) address(t testing.TB) string {
 	t.Helper()
 	match, _ := p.stderr.await(t, 0, `msg=listening .*tcp=(\S+)`)
 	return match[1]
 }
 
-func (p *process) natsURL(t *testing.T) string {
+func (p *process) natsURL(t testing.TB) string {
 	t.Helper()
 	match, _ := p.stderr.await(t, 0, `msg=listening .*nats=(\S+)`)
 	return match[1]
 }
 
-func (p *process) dial(t *testing.T, network string) net.Conn {
+func (p *process) dial(t testing.TB, network string) net.Conn {
 	t.Helper()
 	c, err := net.Dial(network, p.address(t))
 	require.NoError(t, err)
@@ -179,10 +184,20 @@ func (p *process) dial(t *testing.T, network string) net.Conn {
 // accepted waits until the connection's lines are all read: the program closes, in turn, what the sender has closed.
 func accepted(t *testing.T, c net.Conn) {
 	t.Helper()
-	require.NoError(t, c.(*net.TCPConn).CloseWrite())
-	require.NoError(t, c.SetReadDeadline(time.Now().Add(patience)))
-	_, err := c.Read(make([]byte, 1))
-	require.ErrorContains(t, err, "EOF")
+	require.NoError(t, readAll(c))
+}
+
+func readAll(c net.Conn) error {
+	if err := c.(*net.TCPConn).CloseWrite(); err != nil {
+		return err
+	}
+	if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		return err
+	}
+	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("want the end, got %w", err)
+	}
+	return nil
 }
 
 // stream is a stream, seen from outside.

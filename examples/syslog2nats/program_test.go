@@ -1,12 +1,9 @@
 package main
 
 import (
-	"io"
 	"net"
 	"os"
 	"path/filepath"
-	"reflect"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -14,21 +11,19 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/sputnik-go/sputnik"
-	"github.com/sputnik-go/sputnik/blocks/nats"
 	"github.com/sputnik-go/sputnik/blocks/nats/embedded/brokertest"
-	"github.com/sputnik-go/sputnik/blocks/syslog"
+	"github.com/sputnik-go/sputnik/examples/cli"
 )
 
 func TestArguments(t *testing.T) {
-	for _, args := range [][]string{{"-x"}, {"x"}, {"-conf"}, {"-tail=maybe"}} {
+	for _, args := range [][]string{{"-x"}, {"x"}, {"-conf"}, {"-tail=maybe"}, {"--tial"}, {"vaildate"}} {
 		p := execute(t, environ(), args...)
-		assert.Equal(t, exitUsage, p.exit(t), args)
+		assert.Equal(t, cli.ExitUsage, p.exit(t), args)
 		assert.Contains(t, p.stderr.String(), "usage:")
 	}
 	p := execute(t, environ(), "-h")
 	assert.Zero(t, p.exit(t))
-	assert.Contains(t, p.stderr.String(), "usage:")
+	assert.Contains(t, p.stdout.String(), "Usage: syslog2nats")
 }
 
 func TestConfigurationFaults(t *testing.T) {
@@ -59,7 +54,7 @@ func TestConfigurationFaults(t *testing.T) {
 				require.NoError(t, os.WriteFile(filepath.Join(folder, c.file), []byte(c.text), 0o600))
 			}
 			p := execute(t, environ(c.env), "-conf", folder)
-			assert.Equal(t, exitUsage, p.exit(t))
+			assert.Equal(t, cli.ExitUsage, p.exit(t))
 			for _, want := range c.want {
 				assert.Contains(t, p.stderr.String(), want)
 			}
@@ -70,10 +65,10 @@ func TestConfigurationFaults(t *testing.T) {
 	folder := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(folder, "syslog.yaml"), 0o700)) // what docker -v makes of a missing file
 	p := execute(t, environ(), "-conf", folder)
-	assert.Equal(t, exitUsage, p.exit(t))
+	assert.Equal(t, cli.ExitUsage, p.exit(t))
 	assert.Contains(t, p.stderr.String(), "syslog.yaml: is a folder")
 	p = execute(t, environ(), "-conf", filepath.Join(t.TempDir(), "none"))
-	assert.Equal(t, exitUsage, p.exit(t))
+	assert.Equal(t, cli.ExitUsage, p.exit(t))
 }
 
 func TestConfFolderGoesBeforeBuiltInAndEnvironmentBeforeBoth(t *testing.T) {
@@ -85,17 +80,6 @@ func TestConfFolderGoesBeforeBuiltInAndEnvironmentBeforeBoth(t *testing.T) {
 	p.stderr.await(t, 0, "msg=ready")
 	p.kill(syscall.SIGTERM)
 	assert.Zero(t, p.exit(t))
-}
-
-func TestUnknownVariablesAreNamed(t *testing.T) {
-	stderr := newOutput()
-	_, err := newApp(options{}, environ("S2N_NATS_URL=nats://u:secret@h", "S2N_SYSLOGG_MAX_CONN=1", "S2N_NATS_TOKEN_FILE=", "HOME=/"), io.Discard, stderr).configure()
-	require.NoError(t, err)
-	text := stderr.String()
-	assert.Contains(t, text, "variable=S2N_NATS_URL known=S2N_NATS_URLS")
-	assert.Contains(t, text, "variable=S2N_SYSLOGG_MAX_CONN known=S2N_SYSLOG_MAX_CONN")
-	assert.NotContains(t, text, "secret")
-	assert.Equal(t, 2, strings.Count(text, "level=WARN"), text)
 }
 
 func TestSIGTERM(t *testing.T) {
@@ -127,7 +111,7 @@ func TestSecondInterruptEndsTheWaiting(t *testing.T) {
 			p.code <- code
 		}
 	}
-	assert.Equal(t, exitFailure, p.exit(t))
+	assert.Equal(t, cli.ExitFailure, p.exit(t))
 	assert.Contains(t, p.stderr.String(), "forced")
 	assert.Contains(t, p.stderr.String(), `block "nats.producer": Run: 7 lines not acknowledged before the time was up`)
 }
@@ -137,7 +121,7 @@ func TestPortTaken(t *testing.T) {
 	require.NoError(t, err)
 	defer taken.Close()
 	p := execute(t, []string{"S2N_SYSLOG_LISTEN=" + taken.Addr().String()})
-	assert.Equal(t, exitFailure, p.exit(t))
+	assert.Equal(t, cli.ExitFailure, p.exit(t))
 	assert.Contains(t, p.stderr.String(), "address already in use")
 	assert.Contains(t, p.stderr.String(), taken.Addr().String())
 	assert.NotContains(t, p.stderr.String(), "process running")
@@ -147,7 +131,7 @@ func TestStoreCannotBeUsed(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	p := execute(t, environ("S2N_NATS_STORE="+file))
-	assert.Equal(t, exitFailure, p.exit(t))
+	assert.Equal(t, cli.ExitFailure, p.exit(t))
 	assert.Contains(t, p.stderr.String(), file)
 	assert.NotContains(t, p.stderr.String(), "listening")
 
@@ -155,7 +139,7 @@ func TestStoreCannotBeUsed(t *testing.T) {
 	first := execute(t, environ(store))
 	first.stderr.await(t, 0, "msg=ready")
 	second := execute(t, environ(store))
-	assert.Equal(t, exitFailure, second.exit(t))
+	assert.Equal(t, cli.ExitFailure, second.exit(t))
 	assert.Contains(t, second.stderr.String(), "in use by another process")
 	first.kill(syscall.SIGTERM)
 	assert.Zero(t, first.exit(t))
@@ -184,7 +168,7 @@ func TestTwoReceivers(t *testing.T) {
 
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "second.yaml"), []byte("max_line: 0"), 0o600))
 	p = execute(t, environ(), "-conf", folder)
-	assert.Equal(t, exitUsage, p.exit(t))
+	assert.Equal(t, cli.ExitUsage, p.exit(t))
 	assert.NotContains(t, p.stderr.String(), "started")
 }
 
@@ -197,32 +181,7 @@ func TestStdoutClosed(t *testing.T) {
 	require.NoError(t, read.Close())
 	c := p.dial(t, "tcp")
 	send(t, c, lines(numbered(0, 10)))
-	assert.Equal(t, exitFailure, p.exit(t))
+	assert.Equal(t, cli.ExitFailure, p.exit(t))
 	assert.Contains(t, p.stderr.String(), "broken pipe")
 	assertFinishOrder(t, p)
-}
-
-// The built-in files show every key with its default, so that they serve as documentation.
-func TestBuiltInConfigurationIsComplete(t *testing.T) {
-	set, err := newApp(options{}, nil, io.Discard, io.Discard).configure()
-	require.NoError(t, err)
-	assert.Equal(t, []sputnik.BlockDescriptor{
-		{Name: nats.ProducerName, Responsibility: nats.ProducerName},
-		{Name: syslog.Name, Responsibility: syslog.Name},
-	}, set.blocks)
-
-	defaults := map[string]any{"nats": nats.DefaultConf(), "nats.producer": nats.DefaultProducerConf(), "syslog": syslog.DefaultConf()}
-	for name, want := range defaults {
-		got := reflect.New(reflect.TypeOf(want))
-		require.NoError(t, set.cf(name, got.Interface()))
-		keys := make(map[string]any)
-		require.NoError(t, set.cf(name, &keys))
-		for i := range got.Elem().NumField() {
-			field := got.Elem().Type().Field(i)
-			assert.Contains(t, keys, field.Tag.Get("koanf"), name)
-			if field.Type.Kind() != reflect.Slice {
-				assert.Equal(t, reflect.ValueOf(want).Field(i).Interface(), got.Elem().Field(i).Interface(), "%s: %s", name, field.Name)
-			}
-		}
-	}
 }

@@ -1,0 +1,172 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/sputnik-go/sputnik"
+)
+
+// settings is a whole configuration that was found right.
+type settings struct {
+	cf     sputnik.ConfFactory
+	blocks []sputnik.BlockDescriptor
+}
+
+// configure reads and checks everything that is configured, before anything listens.
+func (r *program) configure() (settings, error) {
+	var set settings
+	var err error
+	set.cf, err = sputnik.NewConfFactory(sputnik.ConfSources{
+		Defaults: r.Defaults, Path: r.args.Conf, Environ: r.Environ, EnvPrefix: r.EnvPrefix,
+	})
+	if err != nil {
+		return set, err
+	}
+	if set.blocks, err = sputnik.AppBlocks(set.cf); err != nil {
+		return set, err
+	}
+	if r.Arrange != nil {
+		set.blocks = r.Arrange(set.blocks)
+	}
+	faults := r.checkFiles(set)
+	for _, s := range r.Sections {
+		faults = append(faults, s.check(set.cf))
+	}
+	faults = append(faults, r.checkList(set))
+	for _, b := range set.blocks {
+		known, ok := r.block(b.Name)
+		if !ok {
+			continue
+		}
+		err := known.check(sputnik.ConfFor(set.cf, b))
+		if err == nil {
+			err = r.checkReceiver(set, b, known)
+		}
+		faults = append(faults, err)
+	}
+	err = errors.Join(faults...)
+	if err == nil && r.Check != nil {
+		err = r.Check(set.cf, set.blocks)
+	}
+	r.warnOfVariables(set)
+	return set, r.locate(err)
+}
+
+func (s Section) check(cf sputnik.ConfFactory) error {
+	if s.Check == nil {
+		return nil
+	}
+	return s.Check(cf)
+}
+
+// checkList finds what sputnik would find wrong with the block list when the blocks are made.
+func (r *program) checkList(set settings) error {
+	factories := r.factories(Flight{})
+	taken := []string{sputnik.InitiatorResponsibility, sputnik.DefaultFinisherResponsibility, sputnik.DefaultConnectorResponsibility}
+	var faults []error
+	for i, b := range set.blocks {
+		fault := func(format string, args ...any) {
+			faults = append(faults, &sputnik.ConfError{Name: "blocks", Key: fmt.Sprintf("blocks[%d]", i), Err: fmt.Errorf(format, args...)})
+		}
+		if factories[b.Name] == nil {
+			fault("there is no block %q, did you mean %q?", b.Name, nearest(b.Name, r.names()))
+		}
+		if slices.Contains(taken, b.Responsibility) {
+			fault("responsibility %q is taken", b.Responsibility)
+		}
+		taken = append(taken, b.Responsibility)
+	}
+	return errors.Join(faults...)
+}
+
+// checkReceiver wants a block that takes messages, listed before b: then it is finished after b.
+func (r *program) checkReceiver(set settings, b sputnik.BlockDescriptor, known Block) error {
+	if known.To == "" {
+		return nil
+	}
+	to, err := text(sputnik.ConfFor(set.cf, b), known.Section, known.To)
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(set.blocks, func(other sputnik.BlockDescriptor) bool { return other.Responsibility == to })
+	switch {
+	case at < 0:
+		err = fmt.Errorf("no block is responsible for %q", to)
+	case !r.takes(set.blocks[at].Name):
+		err = fmt.Errorf("%q takes no messages, want a %s", to, strings.Join(r.sinks(), " or a "))
+	case at > slices.Index(set.blocks, b):
+		err = fmt.Errorf("%q has to be listed before %q, so that it is finished after it", to, b.Responsibility)
+	default:
+		return nil
+	}
+	return &sputnik.ConfError{Name: b.Name, Key: known.To, Err: err}
+}
+
+// takes tells whether a block may be sent to. Of one that isn't known, nothing is known.
+func (r *program) takes(name string) bool {
+	b, known := r.block(name)
+	return b.Takes || !known
+}
+
+func (r *program) sinks() (names []string) {
+	for _, b := range r.Blocks {
+		if b.Takes {
+			names = append(names, b.Name)
+		}
+	}
+	return names
+}
+
+// text reads one key.
+func text(cf sputnik.ConfFactory, s Section, key string) (string, error) {
+	conf, err := s.read(cf)
+	if err != nil {
+		return "", err
+	}
+	for _, f := range fieldsOf(conf) {
+		if f.key == key && f.value.Kind() == reflect.String {
+			return f.value.String(), nil
+		}
+	}
+	return "", &sputnik.ConfError{Name: s.Name, Key: key, Err: errors.New("there is no such key")}
+}
+
+// isUsage tells whether err is about the configuration, and not about what happened later.
+func (r *program) isUsage(err error) bool {
+	_, conf := errors.AsType[*sputnik.ConfError](err)
+	_, setUp := errors.AsType[*sputnik.SetupError](err)
+	return conf || setUp
+}
+
+// locate adds to each fault where the value that was refused comes from.
+func (r *program) locate(err error) error {
+	for _, e := range each(err) {
+		if ce, ok := errors.AsType[*sputnik.ConfError](e); ok && ce.Source == "" {
+			ce.Source = r.source(ce)
+		}
+	}
+	return err
+}
+
+// source is the last layer that has a say on a key: the environment, the configured path, or what is built in.
+func (r *program) source(ce *sputnik.ConfError) string {
+	variable := r.variable(ce.Name, ce.Key)
+	if slices.ContainsFunc(r.Environ, func(e string) bool {
+		return strings.HasPrefix(e, variable+"=") || strings.HasPrefix(e, variable+"_FILE=")
+	}) {
+		return variable
+	}
+	switch files, err := filepath.Glob(filepath.Join(r.args.Conf, ce.Name+".*")); {
+	case r.args.Conf == "" || err != nil:
+	case len(files) > 0:
+		return files[0]
+	case !isFolder(r.args.Conf):
+		return r.args.Conf
+	}
+	return fmt.Sprintf("built-in %s.yaml", ce.Name)
+}

@@ -2,6 +2,7 @@ package sputnik_test
 
 import (
 	"context"
+	"maps"
 	"strconv"
 	"testing"
 
@@ -46,6 +47,29 @@ func BenchmarkChannel(b *testing.B) {
 		ch <- msg
 	}
 	<-done
+}
+
+// BenchmarkRequest is one request and its answer, with a copy of the message for each.
+func BenchmarkRequest(b *testing.B) {
+	var bc sputnik.BlockCommunicator
+	answer := sputnik.Msg{"a": 1}
+	stop := benchFlight(b, crew{
+		idle("b", sputnik.WithOnMsg(func(m sputnik.Msg) { _ = sputnik.Reply(m, answer) })), idle("a", handle(&bc)),
+	})
+	peer, ok := bc.Communicator("b")
+	if !ok {
+		b.Fatal("no such block")
+	}
+	msg := sputnik.Msg{"n": 1}
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range b.N {
+		if _, err := sputnik.Request(context.Background(), peer, maps.Clone(msg)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.StopTimer()
+	stop()
 }
 
 // BenchmarkFlight is a whole process of 10,000 blocks: Init, Run, one message each, ordered finish.

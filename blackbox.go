@@ -18,15 +18,8 @@ func WithBlackBox(path string) SputnikOption {
 	})
 }
 
-// blackBox makes a record of the last events and of the status when something is badly wrong. It is used by the
-// goroutine that delivers events only.
-type blackBox struct {
-	in  *initiator
-	box blackbox.Box
-}
-
-// note keeps an event, and returns the record that is due, if one is; it is in the file by then.
-func (b *blackBox) note(e Event) (*BlackBox, error) {
+// note keeps an event, and returns the record that is due, if something is badly wrong; it is in the file by then.
+func (b *eventBus) note(e Event) (*BlackBox, error) {
 	var kind blackbox.Kind
 	var stacks string
 	switch e.(type) {

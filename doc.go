@@ -190,8 +190,8 @@
 //
 // # Debugging
 //
-// [WithLogger] logs every transition, [WithObserver] hands it to a program. [Sputnik.Status] and [StatusOf] tell at
-// any time what each block is doing, how deep its mailbox is, and in one sentence why the process is not ready. The
+// [WithLogger] logs every transition, [WithObserver] hands it to a program, [Observe] to a block. [Sputnik.Status] and
+// [StatusOf] tell at any time what each block is doing, how deep its mailbox is, and in one sentence why the process is not ready. The
 // goroutines of a block carry the profiler labels "sputnik" and "block", also those that it starts by itself: look for
 // them in /debug/pprof/goroutine?debug=1.
 //

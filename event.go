@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
+	"github.com/sputnik-go/sputnik/internal/blackbox"
 	"github.com/sputnik-go/sputnik/internal/feed"
 	"github.com/sputnik-go/sputnik/internal/logline"
 	"github.com/sputnik-go/sputnik/internal/worker"
@@ -31,7 +33,7 @@ func (At) sealed() {}
 func now() At { return At{time.Now()} }
 
 // now is for what each block tells: without observers nobody looks at the clock.
-func (in *initiator) now() At { return At{in.events.feed.Now()} }
+func (in *initiator) now() At { return At{in.events.Now()} }
 
 // The events of the process.
 type (
@@ -247,45 +249,53 @@ const maxEvents = 16_384 // waiting for observers; beyond, events are counted on
 
 // eventBus delivers events in order, so that no observer holds up the engine.
 type eventBus struct {
-	feed     *feed.Feed[Event] // nil without observers
-	fan      feed.Fan[Event]
-	blackBox blackBox
+	feed.Bus[Event]
+	in  *initiator
+	box blackbox.Box // for the goroutine that delivers
 }
 
 func (b *eventBus) start(in *initiator) {
-	b.fan, b.blackBox.in = feed.Fan[Event]{Readers: in.cfg.observers, Guard: guard}, in
-	if len(in.cfg.observers) > 0 || in.cfg.blackBox != "" {
-		b.blackBox.box.Wake = func() { emit(in, boxMark{now()}) }
-		b.feed = feed.New(maxEvents, b.deliver, func(n int) { b.deliver(EventsLost{now(), n}) })
+	b.Guard, b.in, b.box.Wake = guard, in, func() { emit(in, boxMark{now()}) }
+	b.Init(maxEvents, b.deliver, func(n int) { b.deliver(EventsLost{now(), n}) })
+	b.Readers = slices.Clone(in.cfg.observers)
+	if len(b.Readers) > 0 || in.cfg.blackBox != "" {
+		b.Open()
 	}
 }
 
 // emit tells whether observers will see the event. It never blocks. Without observers it costs nothing.
-func emit[E Event](in *initiator, e E) bool { return in.events.feed != nil && in.events.feed.Put(e) }
+func emit[E Event](in *initiator, e E) bool { return in.events.IsOpen() && in.events.Put(e) }
+
+// Observe has observe called with each event from now on, as one of [WithObserver] is, in the process that a
+// communicator belongs to. It returns false where there is none (a mock), or where the process has ended. No call begins
+// after stop. It may be called from anywhere.
+func Observe(bc BlockCommunicator, observe func(Event)) (stop func(), ok bool) {
+	if from := origin(bc); from != nil && observe != nil {
+		return from.in.events.Join(observe)
+	}
+	return func() {}, false
+}
 
 func (b *eventBus) deliver(e Event) {
 	if m, ok := e.(interface{ event() Event }); ok {
 		e = m.event()
 	}
 	var record *BlackBox
-	guard(func() (err error) { record, err = b.blackBox.note(e); return err }, func(err error) { b.fan.Blame("black box", err) })
+	guard(func() (err error) { record, err = b.note(e); return err }, func(err error) { b.Blame("black box", err) })
 	if record != nil {
-		defer b.fan.Tell(*record) // also after an observer that ends the goroutine
+		defer b.Tell(*record) // also after an observer that ends the goroutine
 	}
 	if _, ours := e.(boxMark); !ours {
-		b.fan.Tell(e)
+		b.Tell(e)
 	}
 }
 
 // close waits until observers have seen everything, up to the limit, and returns what went wrong with them.
 func (b *eventBus) close(limit time.Duration) error {
-	if b.feed == nil {
-		return nil
-	}
-	if !worker.Wait(b.feed.Close(), time.Now().Add(limit), nil) {
+	if !worker.Wait(b.Close(), time.Now().Add(limit), nil) {
 		return fmt.Errorf("observer: %w (%v after the last event)", ErrTimeout, limit)
 	}
-	return b.fan.Fault
+	return b.Fault
 }
 
 // dropMark stands in the buffer for all messages that a block drops until it is delivered, so that a

@@ -36,7 +36,7 @@ type config struct {
 	interval    time.Duration
 	ctx         context.Context
 	signals     <-chan os.Signal
-	observers   []func(Event)
+	observers   []*func(Event)
 
 	initTimeout    time.Duration
 	finishTimeout  time.Duration
@@ -137,7 +137,7 @@ func WithObserver(observe func(Event)) SputnikOption {
 			c.fault("WithObserver: nil observer")
 			return
 		}
-		c.observers = append(c.observers, observe)
+		c.observers = append(c.observers, &observe)
 	})
 }
 
@@ -145,7 +145,7 @@ func WithObserver(observe func(Event)) SputnikOption {
 func WithLogger(l *slog.Logger) SputnikOption {
 	return option(func(c *config) {
 		if l != nil {
-			c.observers = append(c.observers, LogObserver(l))
+			c.observers = append(c.observers, new(LogObserver(l)))
 		}
 	})
 }

@@ -104,7 +104,7 @@ func request(ctx context.Context, bc BlockCommunicator, msg Msg) (Msg, error) {
 		delete(msg, wait.Key)
 		w.Fail(refusal(ctx, from, to))
 	}
-	return w.Answer()
+	return w.Answer(ctx, asked)
 }
 
 // ends finds out who asks whom. On a mock nobody knows.

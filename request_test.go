@@ -436,3 +436,28 @@ func TestAThousandRequestsAtOnceGetEachItsOwnAnswer(t *testing.T) {
 		require.NoError(t, f.land())
 	})
 }
+
+func TestG14ARequestAllocatesNothing(t *testing.T) {
+	var bc sputnik.BlockCommunicator
+	reply := sputnik.Msg{"a": 1}
+	c := crew{idle("b", sputnik.WithOnMsg(func(m sputnik.Msg) { assert.NoError(t, sputnik.Reply(m, reply)) })), idle("a", handle(&bc))}
+	sp, err := sputnik.NewSputnik(append(c.options(), sputnik.WithSignals(noSignals()))...)
+	require.NoError(t, err)
+	launch, shootDown, err := sp.Prepare()
+	require.NoError(t, err)
+	done := make(chan error)
+	go func() { done <- launch() }()
+	peer := to(t, bc, "b")
+	msg := sputnik.Msg{"q": 1}
+	var own sputnik.Msg
+	ofCopy := testing.AllocsPerRun(1000, func() { own = maps.Clone(msg) })
+	n := testing.AllocsPerRun(1000, func() {
+		own = maps.Clone(msg)
+		if _, err := sputnik.Request(context.Background(), peer, own); err != nil {
+			t.Error(err)
+		}
+	})
+	assert.Zero(t, n-ofCopy, "but for the copy")
+	shootDown()
+	require.NoError(t, <-done)
+}

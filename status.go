@@ -102,11 +102,10 @@ type ConnectionStatus struct {
 // StatusOf returns a snapshot of the process that a communicator belongs to, and false where there
 // is none behind it (a mock). It never blocks and may be called from anywhere.
 func StatusOf(bc BlockCommunicator) (Status, bool) {
-	from := origin(bc)
-	if from == nil {
-		return Status{}, false
+	if from := origin(bc); from != nil {
+		return from.in.status(), true
 	}
-	return from.in.status(), true
+	return Status{}, false
 }
 
 // Status returns a snapshot of the process that this Sputnik was last prepared for.

@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"log/slog"
+	"os"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -121,6 +122,39 @@ func TestStatusOfIsForBlocks(t *testing.T) {
 		require.NoError(t, f.land())
 		_, ok = sputnik.StatusOf(mock{})
 		assert.False(t, ok)
+	})
+}
+
+func TestABlockObservesItsProcess(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var bc sputnik.BlockCommunicator
+		var early, late []sputnik.Event
+		c := crew{idle("a", handle(&bc))}
+		sp, err := sputnik.NewSputnik(append(c.options(), sputnik.WithSignals(make(chan os.Signal)))...) // no other observer
+		require.NoError(t, err)
+		launch, shootDown, err := sp.Prepare()
+		require.NoError(t, err)
+		_, ok := sputnik.Observe(bc, func(e sputnik.Event) { early = append(early, e) })
+		require.True(t, ok, "before the launch")
+		landed := make(chan error)
+		go func() { landed <- launch() }()
+		synctest.Wait()
+		stop, ok := sputnik.Observe(bc, func(e sputnik.Event) { late = append(late, e) })
+		require.True(t, ok)
+		stopped, ok := sputnik.Observe(bc, func(sputnik.Event) { t.Error("called after stop") })
+		require.True(t, ok)
+		stopped()
+		shootDown()
+		require.NoError(t, <-landed)
+		stop()
+		require.IsType(t, sputnik.BlockRunning{}, early[0])
+		require.False(t, early[0].When().IsZero())
+		require.IsType(t, sputnik.ProcessFinished{}, early[len(early)-1])
+		require.IsType(t, sputnik.ReadyChanged{}, late[0], "that the end begins")
+		_, ok = sputnik.Observe(bc, func(sputnik.Event) {})
+		require.False(t, ok, "it has ended")
+		_, ok = sputnik.Observe(mock{}, func(sputnik.Event) {})
+		require.False(t, ok)
 	})
 }
 

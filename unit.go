@@ -111,7 +111,7 @@ func (u *unit) drop(m mailbox.Msg) {
 	if request := u.peer.Of(m); request != nil {
 		request.Fail(ErrMailboxFull)
 	}
-	if u.in.events.feed != nil && u.dropped.Add(1) == 1 && !emit(u.in, dropMark{now(), u}) {
+	if u.in.events.IsOpen() && u.dropped.Add(1) == 1 && !emit(u.in, dropMark{now(), u}) {
 		u.dropped.Store(0)
 	}
 }

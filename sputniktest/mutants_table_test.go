@@ -136,7 +136,7 @@ var mutants = []mutant{
 	},
 	{
 		"a request can be answered twice", "internal/wait/wait.go",
-		"if w.state.CompareAndSwap(asking, state) {", "if w.state.CompareAndSwap(asking, state) || state == replied && w.state.Load() == replied && len(w.done) == 0 {",
+		"if w.state.CompareAndSwap(asking, replied) {", "if w.state.CompareAndSwap(asking, replied) || w.state.Load() == replied && len(w.post.bell) == 0 {",
 	},
 	{
 		"a request whose OnMsg panics is not failed", "life.go",

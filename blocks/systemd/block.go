@@ -77,16 +77,31 @@ func (b *block) Run(ctx context.Context, bc sputnik.BlockCommunicator) error {
 		tell: teller{conf: b.conf, watchdog: b.env.watchdog, tick: tick, monotonic: b.machine.monotonic},
 	}
 	defer w.look.close()
+	turned := make(chan struct{}, 1)
+	stop, _ := sputnik.Observe(bc, func(e sputnik.Event) { wake(turned, e) }) // without it, there is the ticker
+	defer stop()
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	for {
 		w.step()
 		select {
 		case <-ticker.C:
+		case <-turned:
 		case <-ctx.Done():
 			w.tell.pinged = time.Time{} // the next flight, after a reload, takes its time until it can tell
 			w.step()
 			return nil
+		}
+	}
+}
+
+// wake has the process looked at when it has turned, so that the service manager needn't wait for the next tick.
+func wake(turned chan<- struct{}, e sputnik.Event) {
+	switch e.(type) {
+	case sputnik.ReadyChanged, sputnik.ProcessFinishing:
+		select {
+		case turned <- struct{}{}:
+		default: // it is about to be looked at
 		}
 	}
 }

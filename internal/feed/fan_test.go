@@ -10,9 +10,12 @@ import (
 
 func TestEachReaderGetsEachItemWhateverTheOthersDo(t *testing.T) {
 	var got []string
-	note := func(name string) func(string) { return func(item string) { got = append(got, name+item) } }
+	reader := func(f func(string)) *func(string) { return &f }
+	note := func(name string) *func(string) { return reader(func(item string) { got = append(got, name+item) }) }
 	fan := Fan[string]{
-		Readers: []func(string){note("a"), func(string) { panic("boom") }, note("b"), func(string) { runtime.Goexit() }, note("c")},
+		Readers: []*func(string){
+			note("a"), reader(func(string) { panic("boom") }), note("b"), reader(func(string) { runtime.Goexit() }), note("c"),
+		},
 		Guard: func(fn func() error, done func(error)) {
 			err := errors.New("ended")
 			defer func() {

@@ -3,7 +3,6 @@ package feed
 
 import (
 	"sync"
-	"time"
 
 	"github.com/sputnik-go/sputnik/internal/fifo"
 	"github.com/sputnik-go/sputnik/internal/worker"
@@ -32,14 +31,6 @@ func New[T any](limit int, deliver func(T), missed func(count int)) *Feed[T] {
 	}
 	go f.run()
 	return f
-}
-
-// Now is the time for an item; zero where there is no feed: then nobody will look at it, and a look at the clock is dear.
-func (f *Feed[T]) Now() (at time.Time) {
-	if f != nil {
-		at = time.Now()
-	}
-	return at
 }
 
 // Put adds an item and tells whether it will be delivered. It never blocks. After Close it does nothing.

@@ -18,15 +18,15 @@ const (
 func (w *Wait[N]) lasts() bool { return w.goesOn() && !w.passed.Load() }
 
 func (w *Wait[N]) goesOn() bool {
-	if w.held != nil {
-		return w.held.Pending()
+	if held := w.post.held; held != nil {
+		return held.Pending()
 	}
 	return w.Asking()
 }
 
 // inquire is called when the wait begins, and when it turns to another peer.
 func (w *Wait[N]) inquire() {
-	if has := w.has(); has != nil && has.waits.n.Load() > 0 && has.waits.n.Load() < maxInquired {
+	if has := w.has(); has != nil && has.waits.any() && has.waits.n.Load() < maxInquired {
 		w.look(has)
 	}
 }
@@ -59,23 +59,27 @@ func (w *Wait[N]) look(has *Peer[N]) {
 		}
 	}
 	visit(has)
-	if !reached[w.From] {
+	if !reached[w.post.from] {
 		return
 	}
 	for _, k := range edges {
-		if k.where.CompareAndSwap(unknown, inquired) {
-			select {
-			case k.done <- outcome{inquiry: true}:
-			default: // it is over
-			}
-		}
+		k.ask()
 	}
 	w.tell()
 }
 
+// ask has the waiting goroutine say where it is.
+func (w *Wait[N]) ask() {
+	w.post.from.waits.own.Lock() // the post is this one's for as long as it goes on
+	defer w.post.from.waits.own.Unlock()
+	if w.goesOn() && w.where.CompareAndSwap(unknown, inquired) {
+		w.post.bell <- true
+	}
+}
+
 // locate says where the current goroutine is, which is the one that waits.
 func (w *Wait[N]) locate() {
-	if !w.From.Inside() {
+	if !w.post.from.Inside() {
 		w.where.Store(elsewhere)
 		return
 	}
@@ -85,17 +89,23 @@ func (w *Wait[N]) locate() {
 
 // tell tells of the circle that the wait is part of, once.
 func (w *Wait[N]) tell() {
-	on := w.circle()
-	for on != nil && w.where.Load() == serving {
-		told := on[0].told.Load()
-		if told != nil && slices.Equal(*told, on) {
-			return
-		}
-		if on[0].told.CompareAndSwap(told, &on) {
-			w.From.OnCircle(names(on))
-			return
-		}
+	if w.where.Load() != serving {
+		return
 	}
+	if on := w.circle(); len(on) > 0 && on[0].first(on) {
+		w.post.from.OnCircle(names(on))
+	}
+}
+
+// first tells whether the circle, of which w is the first, is to be told.
+func (w *Wait[N]) first(on []*Wait[N]) bool {
+	w.post.from.waits.own.Lock()
+	defer w.post.from.waits.own.Unlock()
+	if !w.goesOn() || slices.Equal(w.post.told, on) {
+		return false
+	}
+	w.post.told = on
+	return true
 }
 
 // circle returns the waits that last for each other, w among them, or nil. The first is that of the peer that comes
@@ -108,7 +118,7 @@ func (w *Wait[N]) circle() []*Wait[N] {
 	}
 	first := 0
 	for i, k := range on {
-		if k.From.Order < on[first].From.Order {
+		if k.post.from.Order < on[first].post.from.Order {
 			first = i
 		}
 	}
@@ -144,21 +154,16 @@ func (p *Peer[N]) servingWait() *Wait[N] {
 
 // WaitsFor returns the one that this one waits for, by the goroutine that serves it or by another one.
 func (p *Peer[N]) WaitsFor() (name N, waits bool) {
-	if k := p.servingWait(); k != nil {
-		return k.whom(), true
+	all := []*Wait[N]{p.servingWait()}
+	if all[0] == nil {
+		all = p.waits.only((*Wait[N]).goesOn)
 	}
-	for _, k := range p.waits.only((*Wait[N]).goesOn) {
-		return k.whom(), true
+	for _, k := range all {
+		if has := k.has(); has != nil {
+			return has.Name, true
+		}
 	}
 	return name, false
-}
-
-// whom returns who it is that is waited for: whoever has the message, or was asked.
-func (w *Wait[N]) whom() N {
-	if has := w.has(); has != nil {
-		return has.Name
-	}
-	return w.To.Name
 }
 
 // Circles returns those that stand still for each other, if p is the first of them: one circle, or none.
@@ -173,7 +178,7 @@ func (p *Peer[N]) Circles() [][]N {
 
 func names[N any](waits []*Wait[N]) (all []N) {
 	for _, k := range waits {
-		all = append(all, k.From.Name)
+		all = append(all, k.post.from.Name)
 	}
 	return all
 }

@@ -5,7 +5,6 @@ package wait
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -23,8 +22,8 @@ const Key = "__request"
 
 // Peer is one who asks and is asked. Its fields are set before use.
 type Peer[N any] struct {
-	asked list[N] // that wait for this one
-	waits list[N] // that this one waits for
+	asked asked[N] // that wait for this one
+	waits waits[N] // that this one waits for
 
 	Name     N
 	Order    int              // tells which one of a circle is named first
@@ -32,30 +31,30 @@ type Peer[N any] struct {
 	OnCircle func(circle []N) // gets the names of each circle once, from the goroutine that closes it
 }
 
-// Wait is one goroutine's wait. A request ends once: by an answer, a failure, or because the asker leaves.
+// Wait is one goroutine's wait. A request ends once: by an answer, a failure, or because the asker leaves. It is never
+// used again, since whoever has its message may ask about it for ever. It is one of a chunk, so it is small, and when it
+// is over it refers to nobody but the asker.
 type Wait[N any] struct {
-	From, To *Peer[N] // nil, both, where nobody knows them
-	ctx      context.Context
-	done     chan outcome    // one for the outcome of a request, one for an inquiry by the way
-	held     *mailbox.Waiter // of a sender that waits for room
-	state    atomic.Uint32   // asking, ...
-	taker    atomic.Int64    // that its message was given to, from 1
-	passed   atomic.Bool     // served, so somebody else is to answer
-	where    atomic.Uint32   // unknown, ...
-	answered bool            // the outcome was fetched
-	at       [2]int          // in the lists
-
-	told atomic.Pointer[[]*Wait[N]] // the circle that was told last, where this is the first of it
-
-	mu     sync.Mutex
-	holder *Peer[N]                // who has the message: the one that was asked, or another it was sent on to; nil: over
+	post   *post[N]
+	gone   <-chan struct{}         // closed when the asker's context ends
+	holder *Peer[N]                // who has the message: who was asked, or another it was sent on to; guarded by the asker's lock
 	heldUp atomic.Pointer[Peer[N]] // who waits for room to send it on
+	state  atomic.Uint32           // asking, ...
+	where  atomic.Uint32           // unknown, ...
+	taker  atomic.Int32            // that its message was given to, from 1
+	passed atomic.Bool             // served, so somebody else is to answer
 }
 
-type outcome struct {
-	msg     mailbox.Msg
+// post is where a goroutine waits. That of a request is used again for another one, once the outcome was fetched.
+type post[N any] struct {
+	from    *Peer[N]
+	bell    chan bool       // rung with false, once, for the outcome of a request; with true, once, for an inquiry by the way
+	held    *mailbox.Waiter // of a sender that waits for room
+	msg     mailbox.Msg     // the outcome
 	err     error
-	inquiry bool // the asker is to say where it is
+	fetched bool       // is the outcome
+	at      [2]int     // in the rest of the lists
+	told    []*Wait[N] // the circle that was told last, where this is the first of it; guarded by the asker's lock
 }
 
 const (
@@ -64,14 +63,14 @@ const (
 	failed
 )
 
-// Request begins a request, which ctx ends. Whoever begins must Leave.
+// Request begins a request, which the end of ctx ends. Whoever begins must Leave.
 func Request[N any](ctx context.Context, from, to *Peer[N]) *Wait[N] {
-	w := &Wait[N]{From: from, To: to, ctx: ctx}
-	if from != nil {
-		_ = from.waits.add(w, waitsSide) // that list is never over
-		w.Hand(to)
-	} else {
-		w.done = make(chan outcome, 2)
+	if from == nil {
+		from = new(Peer[N])
+	}
+	w, over := from.waits.begin(from, to, ctx.Done())
+	if over != nil {
+		w.Fail(over)
 	}
 	return w
 }
@@ -86,7 +85,7 @@ func (p *Peer[N]) Of(msg mailbox.Msg) *Wait[N] {
 }
 
 // IsAsked tells whether this peer is asked anything.
-func (p *Peer[N]) IsAsked() bool { return p.asked.n.Load() > 0 }
+func (p *Peer[N]) IsAsked() bool { return p.asked.any() }
 
 // In returns the request that a message makes, nil where it makes none.
 func In[N any](msg mailbox.Msg) *Wait[N] {
@@ -98,18 +97,10 @@ func In[N any](msg mailbox.Msg) *Wait[N] {
 func (w *Wait[N]) Asking() bool { return w.state.Load() == asking }
 
 // Reply ends the request by an answer.
-func (w *Wait[N]) Reply(msg mailbox.Msg) error { return w.settle(replied, msg, nil) }
-
-// Fail ends the request without an answer.
-func (w *Wait[N]) Fail(err error) {
-	if w.held == nil {
-		_ = w.settle(failed, nil, err) // what was quicker stays
-	}
-}
-
-func (w *Wait[N]) settle(state uint32, msg mailbox.Msg, err error) error {
-	if w.state.CompareAndSwap(asking, state) {
-		w.done <- outcome{msg: msg, err: err}
+func (w *Wait[N]) Reply(msg mailbox.Msg) error {
+	if w.state.CompareAndSwap(asking, replied) {
+		w.post.msg = msg
+		w.post.bell <- false
 		return nil
 	}
 	if w.state.Load() == replied {
@@ -118,8 +109,16 @@ func (w *Wait[N]) settle(state uint32, msg mailbox.Msg, err error) error {
 	return ErrAskerGone
 }
 
+// Fail ends the request without an answer.
+func (w *Wait[N]) Fail(err error) {
+	if w.post.held == nil && w.state.CompareAndSwap(asking, failed) { // what was quicker stays
+		w.post.err = err
+		w.post.bell <- false
+	}
+}
+
 // Taken notes that the message is being served by the taker with this number, so that its end ends the request as well.
-func (w *Wait[N]) Taken(taker int) { w.taker.Store(int64(taker)) }
+func (w *Wait[N]) Taken(taker int) { w.taker.Store(int32(taker)) } //nolint:gosec // a count
 
 // Passed notes that p has served the message without an answer, which comes from elsewhere; unless it was sent on to
 // another, who has yet to serve it.
@@ -139,11 +138,8 @@ func (w *Wait[N]) Failed(p *Peer[N], err error) {
 
 // has returns who has the message, or the room; nil when it is over.
 func (w *Wait[N]) has() *Peer[N] {
-	if w.held != nil {
-		return w.To
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.post.from.waits.own.Lock()
+	defer w.post.from.waits.own.Unlock()
 	if by := w.heldUp.Load(); by != nil {
 		return by
 	}
@@ -168,40 +164,40 @@ func (w *Wait[N]) sentOn(accepted bool, was Holding[N]) {
 	w.passed.Store(was.passed)
 }
 
-// Answer waits for the outcome.
-func (w *Wait[N]) Answer() (mailbox.Msg, error) {
-	if w.To != nil && w.To.waits.n.Load() > 0 { // else there is no circle, which is known without a lock
+// Answer waits for the outcome. The arguments are those of the request.
+func (w *Wait[N]) Answer(ctx context.Context, to *Peer[N]) (msg mailbox.Msg, err error) {
+	if to != nil && to.waits.any() { // else there is no circle, which is known without a lock
 		w.inquire()
 	}
-	o := w.outcome()
-	for ; o.inquiry; o = w.outcome() {
+	for w.rung(ctx) {
 		w.locate()
 	}
-	w.answered = true
-	return o.msg, o.err
+	p := w.post
+	msg, err = p.msg, p.err
+	p.msg, p.err, p.fetched = nil, nil, true
+	return msg, err
+}
+
+// rung waits for the bell, and tells whether it is an inquiry.
+func (w *Wait[N]) rung(ctx context.Context) (inquiry bool) {
+	if w.gone == nil {
+		return <-w.post.bell // a select is dear
+	}
+	select {
+	case inquiry = <-w.post.bell:
+		return inquiry
+	case <-w.gone:
+		w.Fail(context.Cause(ctx))
+		return <-w.post.bell
+	}
 }
 
 // Leave forgets the request, which is over then.
 func (w *Wait[N]) Leave() {
-	w.Fail(ErrAskerGone)
-	w.Hand(nil)
-	if w.From != nil {
-		w.From.waits.remove(w, waitsSide)
+	if !w.post.fetched {
+		w.Fail(ErrAskerGone)
 	}
-}
-
-func (w *Wait[N]) outcome() outcome {
-	ended := w.ctx.Done()
-	if ended == nil {
-		return <-w.done // a select is dear
-	}
-	select {
-	case o := <-w.done:
-		return o
-	case <-ended:
-		w.Fail(context.Cause(w.ctx))
-		return <-w.done
-	}
+	w.post.from.waits.end(w)
 }
 
 // GiveUp fails all of the peer's own requests that are in progress.
@@ -214,7 +210,7 @@ func (p *Peer[N]) GiveUp(err error) {
 // Holding is who has a message, and how far it has come there.
 type Holding[N any] struct {
 	peer   *Peer[N]
-	taker  int64
+	taker  int32
 	passed bool
 }
 
@@ -227,41 +223,51 @@ func (w *Wait[N]) Hand(to *Peer[N]) (was Holding[N]) {
 }
 
 func (w *Wait[N]) hand(to *Peer[N]) (was Holding[N]) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	was, over := w.move(to)
+	if over != nil {
+		w.Fail(over)
+	}
+	return was
+}
+
+func (w *Wait[N]) move(to *Peer[N]) (was Holding[N], over error) {
+	w.post.from.waits.own.Lock()
+	defer w.post.from.waits.own.Unlock()
 	was = Holding[N]{w.holder, w.taker.Swap(0), w.passed.Swap(false)}
 	if w.holder == to || w.holder == nil && !w.Asking() {
-		return was
+		return was, nil
 	}
 	if w.holder != nil {
 		w.holder.asked.remove(w, askedSide)
 	}
 	w.holder = nil
 	if to == nil {
-		return was
+		return was, nil
 	}
-	over := to.asked.add(w, askedSide)
-	if over == nil {
+	if over = to.asked.take(w); over == nil {
 		w.holder = to
-		return was
+	} else if was.peer != nil && was.peer.asked.take(w) == nil {
+		w.holder, over = was.peer, nil // it stays where it was
 	}
-	if was.peer != nil && was.peer.asked.add(w, askedSide) == nil { // it stays where it was
-		w.holder = was.peer
-		return was
-	}
-	w.Fail(over)
-	return was
+	return was, over
 }
 
 // Fail ends the requests that were given to a taker; 0: all of them, and those to come.
 func (p *Peer[N]) Fail(taker int, err error) {
-	p.asked.mu.Lock()
-	defer p.asked.mu.Unlock()
+	l := &p.asked
 	if taker == 0 {
-		p.asked.over = err
+		l.over.Store(&err)
 	}
-	for _, w := range p.asked.all {
-		if w.heldUp.Load() == nil && (taker == 0 || w.taker.Load() == int64(taker)) {
+	fails := func(w *Wait[N]) bool {
+		return w.heldUp.Load() == nil && (taker == 0 || int(w.taker.Load()) == taker)
+	}
+	if w := l.first.Load(); w != nil && fails(w) && l.first.Load() == w { // else that was said of it elsewhere
+		w.Fail(err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, w := range l.rest {
+		if fails(w) {
 			w.Fail(err)
 		}
 	}
@@ -270,20 +276,20 @@ func (p *Peer[N]) Fail(taker int, err error) {
 // Room waits for room in a mailbox, until quit is closed at the latest.
 // request is that which the message makes, if any: the message itself may be the receiver's by now.
 func Room[N any](from, to *Peer[N], box *mailbox.Box, held *mailbox.Waiter, request *Wait[N], quit <-chan struct{}) (accepted bool) {
-	w := &Wait[N]{From: from, To: to, held: held}
-	_ = from.waits.add(w, waitsSide)
+	w := &Wait[N]{post: &post[N]{from: from, bell: make(chan bool, 1), held: held}, holder: to}
+	from.waits.add(w, waitsSide)
 	defer from.waits.remove(w, waitsSide)
 	var gone <-chan struct{}
 	if request != nil { // its asker may leave
-		gone = request.ctx.Done()
-		if request.From != from {
+		gone = request.gone
+		if request.post.from != from {
 			request.heldUp.Store(from)
 			defer request.heldUp.Store(nil)
 		}
 	}
 	w.inquire()
 	for {
-		accepted, over := mailbox.Await(box, held, quit, gone, w.done)
+		accepted, over := mailbox.Await(box, held, quit, gone, w.post.bell)
 		if over {
 			return accepted
 		}
@@ -291,16 +297,13 @@ func Room[N any](from, to *Peer[N], box *mailbox.Box, held *mailbox.Waiter, requ
 	}
 }
 
-// list holds the waits on one side of a peer.
+// list holds the waits on one side of a peer. Most often there is one, which takes no lock.
 type list[N any] struct {
 	n     atomic.Int32
+	first atomic.Pointer[Wait[N]]
 	mu    sync.Mutex
-	all   []*Wait[N]
-	over  error          // why no more are taken
-	spare []chan outcome // of requests that are through
+	rest  []*Wait[N]
 }
-
-const maxSpares = 16
 
 // Which of its two lists a wait is in.
 const (
@@ -308,51 +311,137 @@ const (
 	waitsSide
 )
 
-func (l *list[N]) add(w *Wait[N], side int) error {
+func (l *list[N]) any() bool { return l.n.Load() > 0 }
+
+func (l *list[N]) add(w *Wait[N], side int) {
+	l.n.Add(1)
+	if !l.first.CompareAndSwap(nil, w) {
+		l.addRest(w, side)
+	}
+}
+
+func (l *list[N]) addRest(w *Wait[N], side int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.over != nil {
-		return l.over
+	w.post.at[side] = len(l.rest)
+	l.rest = append(l.rest, w)
+}
+
+func (l *list[N]) remove(w *Wait[N], side int) {
+	if l.first.Load() == w {
+		l.first.Store(nil)
+	} else {
+		l.removeRest(w, side)
 	}
-	w.at[side] = len(l.all)
-	l.all = append(l.all, w)
-	l.n.Add(1)
-	if side == waitsSide {
-		w.done = l.channel()
+	l.n.Add(-1)
+}
+
+func (l *list[N]) removeRest(w *Wait[N], side int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i, last := w.post.at[side], len(l.rest)-1
+	l.rest[i] = l.rest[last]
+	l.rest[i].post.at[side] = i
+	l.rest[last] = nil
+	l.rest = l.rest[:last]
+}
+
+// only returns those that are so.
+func (l *list[N]) only(so func(w *Wait[N]) bool) (all []*Wait[N]) {
+	if !l.any() {
+		return nil
+	}
+	if w := l.first.Load(); w != nil && so(w) {
+		all = append(all, w)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, w := range l.rest {
+		if so(w) {
+			all = append(all, w)
+		}
+	}
+	return all
+}
+
+// asked are the requests that a peer has.
+type asked[N any] struct {
+	list[N]
+	over atomic.Pointer[error] // why no more are taken
+}
+
+// take adds a request, or says why not. Fail says that it is over, then looks for requests; so this one adds, then looks
+// whether it is over.
+func (l *asked[N]) take(w *Wait[N]) error {
+	if over := l.over.Load(); over != nil {
+		return *over
+	}
+	l.add(w, askedSide)
+	if over := l.over.Load(); over != nil {
+		l.remove(w, askedSide)
+		return *over
 	}
 	return nil
 }
 
-// channel returns one of an earlier request, or a new one. Called with the lock held.
-func (l *list[N]) channel() (ch chan outcome) {
-	last := len(l.spare) - 1
-	if last < 0 {
-		return make(chan outcome, 2)
-	}
-	ch, l.spare = l.spare[last], l.spare[:last]
-	return ch
+// waits are those of a peer's own goroutines.
+type waits[N any] struct {
+	list[N]
+	own   sync.Mutex // guards what follows, and who has the messages; the locks of lists come after it
+	spare []*post[N] // of requests that are through
+	chunk []Wait[N]
+	used  int // of the chunk
 }
 
-func (l *list[N]) remove(w *Wait[N], side int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	last := len(l.all) - 1
-	l.all[w.at[side]] = l.all[last]
-	l.all[last].at[side] = w.at[side]
-	l.all[last] = nil
-	l.all = l.all[:last]
-	l.n.Add(-1)
-	if side == waitsSide && (w.answered || w.held != nil) && len(l.spare) < maxSpares {
-		l.spare = append(l.spare, w.done) // without the outcome; an inquiry that is late does the next one no harm
+const (
+	maxSpares = 16
+	maxChunk  = 128 // 6 KB, which a message that somebody keeps holds on to
+)
+
+// begin adds a new request to both sides.
+func (l *waits[N]) begin(from, to *Peer[N], gone <-chan struct{}) (w *Wait[N], over error) {
+	l.own.Lock()
+	defer l.own.Unlock()
+	if l.used == len(l.chunk) {
+		l.chunk, l.used = make([]Wait[N], min(2*l.used+1, maxChunk)), 0
 	}
+	w = &l.chunk[l.used]
+	l.used++
+	w.gone = gone
+	if last := len(l.spare) - 1; last >= 0 {
+		w.post, l.spare = l.spare[last], l.spare[:last]
+	} else {
+		w.post = &post[N]{from: from, bell: make(chan bool, 2)}
+	}
+	if to != nil {
+		if over = to.asked.take(w); over == nil {
+			w.holder = to
+		}
+	}
+	l.add(w, waitsSide)
+	return w, over
 }
 
-// only returns those that are so.
-func (l *list[N]) only(so func(w *Wait[N]) bool) []*Wait[N] {
-	if l.n.Load() == 0 {
-		return nil
+// end takes a request away from both sides.
+func (l *waits[N]) end(w *Wait[N]) {
+	l.own.Lock()
+	defer l.own.Unlock()
+	if w.holder != nil {
+		w.holder.asked.remove(w, askedSide)
+		w.holder = nil
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(l.all), func(w *Wait[N]) bool { return !so(w) })
+	l.remove(w, waitsSide)
+	p := w.post
+	if !p.fetched || len(l.spare) == maxSpares {
+		return
+	}
+	if w.where.Load() != unknown {
+		select {
+		case <-p.bell: // an inquiry that came late
+		default:
+		}
+		p.told = nil
+	}
+	p.fetched = false
+	l.spare = append(l.spare, p)
 }

@@ -204,12 +204,3 @@ func TestFinishTellsWhatTheSinkDidNotTake(t *testing.T) {
 	err := f.finish()
 	require.ErrorContains(t, err, `lines were received and not accepted by block "sink"`)
 }
-
-func TestNoSink(t *testing.T) {
-	conf := testConf()
-	conf.To = "nobody"
-	f := fly(t, conf, nil)
-	err := <-f.ended
-	f.ended = nil
-	require.ErrorContains(t, err, `no block with the responsibility "nobody"`)
-}

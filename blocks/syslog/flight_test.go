@@ -212,3 +212,20 @@ func (b *logBuffer) String() string {
 	defer b.mu.Unlock()
 	return b.text.String()
 }
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// until waits for what the block does by itself.
+func (f *flight) until(t *testing.T, ok func() bool) {
+	t.Helper()
+	limit := time.After(patience)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-limit:
+			require.Fail(t, "it doesn't happen")
+		}
+	}
+}

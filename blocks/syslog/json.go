@@ -2,7 +2,6 @@ package syslog
 
 import (
 	"encoding/base64"
-	"maps"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -56,8 +55,14 @@ func appendMap[V any](b []byte, m map[string]V, value func([]byte, V) []byte) []
 	if m == nil {
 		return append(b, "null"...)
 	}
+	var few [8]string
+	keys := few[:0]
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
 	b = append(b, '{')
-	for i, key := range slices.Sorted(maps.Keys(m)) {
+	for i, key := range keys {
 		if i > 0 {
 			b = append(b, ',')
 		}

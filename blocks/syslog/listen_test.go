@@ -1,0 +1,132 @@
+package syslog
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// socketPath is a path short enough for a socket's address.
+func socketPath(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "syslog")
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return filepath.Join(dir, "s")
+}
+
+func TestSeveralListenersInOneBlock(t *testing.T) {
+	stream, gram := socketPath(t), socketPath(t)
+	conf := testConf()
+	conf.Listen = []string{"udp://127.0.0.1:0", "tcp://127.0.0.1:0", "unix://" + stream, "unixgram://" + gram}
+	conf.SocketMode = "0600"
+	f := fly(t, conf, nil)
+	self := credentials(&syscall.Ucred{Pid: int32(os.Getpid()), Uid: uint32(os.Getuid())})
+	for _, transport := range []string{"udp", "tcp", "unix", "unixgram"} {
+		c := f.dial(t, transport)
+		send(t, c, "<13>Nov 20 07:30:01 host app: "+transport+"\n")
+		r := f.next(t)
+		assert.Equal(t, transport, r.Message)
+		assert.Equal(t, transport, r.Transport)
+		want := c.LocalAddr().String()
+		if strings.HasPrefix(transport, "unix") {
+			want = self
+		}
+		assert.Equal(t, want, r.Peer)
+		assert.EqualValues(t, 1, f.count.of(transport).Load())
+	}
+	for _, path := range []string{stream, gram} {
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	}
+	require.NoError(t, f.finish())
+	for _, path := range []string{stream, gram} {
+		_, err := os.Lstat(path)
+		require.ErrorIs(t, err, os.ErrNotExist)
+	}
+}
+
+// initOf opens what is listed, and gives it back.
+func initOf(listen ...string) error {
+	conf := testConf()
+	conf.Listen = listen
+	r := newReceiver(discard())
+	err := r.Init(confOf(conf))
+	if err == nil {
+		r.Finish(true)
+	}
+	return err
+}
+
+func TestAddressTakenIsAnErrorOfInit(t *testing.T) {
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer tcp.Close()
+	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer udp.Close()
+	path := socketPath(t)
+	unix, err := net.Listen("unix", path)
+	require.NoError(t, err)
+	defer unix.Close()
+	file := socketPath(t)
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	for _, taken := range []string{
+		tcp.Addr().String(), udp.LocalAddr().String(), "tcp://" + tcp.Addr().String(), "udp://" + udp.LocalAddr().String(),
+		"unix://" + path, "unixgram://" + file,
+	} {
+		err := initOf("tcp://127.0.0.1:0", taken)
+		require.ErrorIs(t, err, syscall.EADDRINUSE, taken)
+		require.ErrorContains(t, err, taken)
+	}
+	again, err := net.Listen("tcp", udp.LocalAddr().String())
+	require.NoError(t, err, "the TCP port was given back")
+	again.Close()
+	require.FileExists(t, file)
+}
+
+func TestInitThatFailsGivesBackWhatItOpened(t *testing.T) {
+	path := socketPath(t)
+	require.Error(t, initOf("unix://"+path, "unixgram:///nowhere/at/all"))
+	_, err := os.Lstat(path)
+	require.ErrorIs(t, err, os.ErrNotExist)
+	require.NoError(t, initOf("unix://"+path))
+}
+
+// A process that was killed leaves its sockets' files behind.
+func TestSocketOfADeadProcessIsReplaced(t *testing.T) {
+	stream, gram := socketPath(t), socketPath(t)
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: stream, Net: "unix"})
+	require.NoError(t, err)
+	l.SetUnlinkOnClose(false)
+	l.Close()
+	g, err := net.ListenPacket("unixgram", gram)
+	require.NoError(t, err)
+	g.Close()
+	require.FileExists(t, stream)
+	require.FileExists(t, gram)
+	require.NoError(t, initOf("unix://"+stream, "unixgram://"+gram))
+}
+
+func TestNoSocketsHandedOver(t *testing.T) {
+	require.ErrorContains(t, initOf("systemd:"), "no sockets were handed over")
+	require.ErrorContains(t, initOf("systemd:"), "no sockets were handed over", "and a second time")
+}
+
+func TestNoSinkGivesTheSocketsBack(t *testing.T) {
+	conf := testConf()
+	conf.To = "nobody"
+	f := fly(t, conf, nil)
+	address := f.address(t, "tcp")
+	err := <-f.ended
+	f.ended = nil
+	require.ErrorContains(t, err, `no block with the responsibility "nobody"`)
+	require.NoError(t, initOf(address))
+}

@@ -1,5 +1,3 @@
-// Package embedded runs a NATS server with JetStream inside the process. It is a package of its own because it makes a
-// program 11 MB larger.
 package embedded
 
 import (
@@ -10,23 +8,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 )
-
-// Conf says how the broker keeps its messages and who can reach it.
-type Conf struct {
-	// Store is the folder of the streams. One process at a time can use it.
-	Store string
-	// SyncAlways writes through to the disk before each acknowledgement, instead of every two minutes.
-	SyncAlways bool
-	// Listen is the address for other clients; empty: only this process can connect.
-	Listen string
-}
 
 // startTimeout is generous: the broker starts in milliseconds, but reads a large store first.
 const startTimeout = time.Minute
@@ -44,7 +31,8 @@ type Broker struct {
 	server *server.Server // replaced by restart
 }
 
-// Start brings a broker up. The caller ends it by Stop.
+// Start brings a broker up, for a program that minds it by itself: the caller ends it by Stop. Of conf, only Store is
+// needed.
 func Start(conf Conf, log *slog.Logger) (*Broker, error) {
 	log = log.With("broker", "embedded")
 	store, err := filepath.Abs(conf.Store)
@@ -67,30 +55,14 @@ func Start(conf Conf, log *slog.Logger) (*Broker, error) {
 	}
 	// The default is three quarters of the space that is free. After a restart on a full disk it would be nothing.
 	opts.JetStreamMaxStore = b.server.JetStreamConfig().MaxStore
-	log.Info("started", "store", store, "sync_always", conf.SyncAlways)
+	log.Info("started", "store", store, "sync_always", opts.SyncAlways)
 	if conf.Listen != "" {
 		log.Info("listening", "nats", b.ClientURL())
 	}
+	if len(conf.Leaf) > 0 {
+		log.Info("leaf node", "domain", conf.Domain, "of", redacted(conf.Leaf))
+	}
 	return b, nil
-}
-
-func (c Conf) options(store string) (*server.Options, error) {
-	opts := &server.Options{
-		ServerName: "syslog2nats",
-		DontListen: true,
-		NoSigs:     true,
-		JetStream:  true,
-		StoreDir:   store,
-		SyncAlways: c.SyncAlways,
-	}
-	if c.Listen != "" {
-		host, port, err := hostPort(c.Listen)
-		if err != nil {
-			return nil, fmt.Errorf("listen %s: %w", c.Listen, err)
-		}
-		opts.DontListen, opts.Host, opts.Port = false, host, port
-	}
-	return opts, nil
 }
 
 func (b *Broker) start() error {
@@ -164,17 +136,4 @@ func (b *Broker) Stop() error {
 func (b *Broker) shutdown() {
 	b.server.Shutdown()
 	b.server.WaitForShutdown()
-}
-
-// hostPort takes an address apart; port 0 is the server's -1: any.
-func hostPort(address string) (string, int, error) {
-	host, name, err := net.SplitHostPort(address)
-	if err != nil {
-		return "", 0, err
-	}
-	if name == "0" {
-		return host, server.RANDOM_PORT, nil
-	}
-	port, err := strconv.ParseUint(name, 10, 16)
-	return host, int(port), err
 }

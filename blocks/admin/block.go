@@ -41,13 +41,12 @@ const (
 
 // admin is the block.
 type admin struct {
-	log     *slog.Logger
-	opts    Options
-	conf    Conf
-	self    sputnik.BlockCommunicator
-	life    context.Context // Run's
-	begun   time.Time       // Init
-	started atomic.Bool
+	log   *slog.Logger
+	opts  Options
+	conf  Conf
+	self  sputnik.BlockCommunicator
+	life  context.Context // Run's
+	begun time.Time       // Init
 
 	listener net.Listener
 	server   *http.Server
@@ -65,7 +64,7 @@ type admin struct {
 }
 
 func newAdmin(log *slog.Logger, opts Options) *admin {
-	return &admin{log: log.With("block", Name), opts: opts}
+	return &admin{log: log.With("block", Name), opts: opts, deaf: func() {}}
 }
 
 // Init opens the socket, so that a port that is taken ends the process before anything runs. Nothing is served before Run.
@@ -101,17 +100,17 @@ func (a *admin) Init(cf sputnik.ConfFactory) error {
 // Attach begins to listen to events, before any Run.
 func (a *admin) Attach(self sputnik.BlockCommunicator) {
 	a.self = self
-	a.deaf = observe(self, a.note)
+	a.deaf, _ = sputnik.Observe(self, a.note) // none by a mock
 	for _, resp := range a.conf.Counters {
+		if _, ok := self.Communicator(resp); !ok {
+			a.log.Warn("counters: there is no such block", "responsibility", resp)
+		}
 		a.asked = append(a.asked, newSource(self, resp))
 	}
 }
 
 // note takes an event. It is called by one goroutine at a time.
 func (a *admin) note(e sputnik.Event) {
-	if _, ok := e.(sputnik.ProcessRunning); ok {
-		a.started.Store(true)
-	}
 	entry := entryOf(e)
 	a.metrics.events.WithLabelValues(entry.Level).Inc()
 	a.link.note(e, entry)
@@ -134,7 +133,9 @@ func (a *admin) Run(ctx context.Context, _ sputnik.BlockCommunicator) error {
 	case <-ctx.Done():
 	}
 	err := a.close(sputnik.FlushContext(ctx))
-	<-served
+	if end := <-served; !errors.Is(end, http.ErrServerClosed) {
+		err = errors.Join(err, end)
+	}
 	return err
 }
 
@@ -167,9 +168,7 @@ func (a *admin) Finish(init bool) {
 	if !init {
 		return
 	}
-	if a.deaf != nil { // another block's Attach may have failed before
-		a.deaf()
-	}
+	a.deaf()
 	if err := a.listener.Close(); err != nil {
 		a.log.Warn("closing the socket", "error", err)
 	}

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"sync"
@@ -16,9 +17,11 @@ const (
 	KeyCommand = "command"
 	// CommandCounters is the value of KeyCommand that asks for counters.
 	CommandCounters = "counters"
-	// KeyCounters: map[string]uint64, in the answer, which passes to the asker. Counters only grow while the process
-	// lives.
+	// KeyCounters: map[string]uint64, in the answer, which passes to the asker; in its place each counter may be a uint64
+	// under its own name.
 	KeyCounters = "counters"
+	// KeyError: string, in an answer to a question that was not understood.
+	KeyError = "error"
 )
 
 // source is a block that is asked for its counters. It is asked once at a time, so that nothing piles up before one that
@@ -88,9 +91,24 @@ func request(ctx context.Context, self sputnik.BlockCommunicator, resp string) (
 	if err != nil {
 		return nil, err
 	}
+	return countersIn(answer)
+}
+
+func countersIn(answer sputnik.Msg) (map[string]uint64, error) {
+	if text, ok := answer[KeyError].(string); ok {
+		return nil, errors.New(text)
+	}
 	counts, ok := answer[KeyCounters].(map[string]uint64)
 	if !ok {
-		return nil, fmt.Errorf("the answer has no counters: %q is %T", KeyCounters, answer[KeyCounters])
+		counts = map[string]uint64{}
+		for name, value := range answer {
+			if n, ok := value.(uint64); ok {
+				counts[name] = n
+			}
+		}
+	}
+	if len(counts) == 0 {
+		return nil, errors.New("the answer has no counters")
 	}
 	return counts, nil
 }

@@ -61,7 +61,9 @@ func TestProbesDuringTheFinish(t *testing.T) {
 func TestStatusHasTheDocumentedNames(t *testing.T) {
 	f := fly(t, "counters: [worker]", Options{Level: new(slog.LevelVar)})
 	f.Ready()
+	f.listen(t).until("connected")
 	f.worker.counters <- map[string]uint64{"sent": 7}
+	f.worker.counters <- map[string]uint64{"sent": 8}
 	s := f.state(t)
 	assert.Equal(t, 1, s.Version)
 	assert.Equal(t, sputnik.StateRunning, s.Process.State)
@@ -94,10 +96,13 @@ func TestStatusOfTrouble(t *testing.T) {
 	f := fly(t, "", Options{})
 	f.Ready()
 	f.Send("worker", sputnik.Msg{"fail": true})
-	sputniktest.Await(f.Flight, func(e sputnik.BlockRestarting) bool { return true })
-	sputniktest.Await(f.Flight, func(e sputnik.ReadyChanged) bool { return e.Ready })
-	f.server.Break()
-	sputniktest.Await(f.Flight, func(e sputnik.Connected) bool { return true })
+	instance := 0
+	sputniktest.Await(f.Flight, func(e sputnik.BlockRunning) bool {
+		if e.Block.Responsibility == "worker" {
+			instance++
+		}
+		return instance == 2
+	})
 	s := f.state(t)
 	assert.Equal(t, 1, s.Blocks[3].Restarts)
 	assert.Contains(t, s.Blocks[3].LastError, errBroken.Error(), "as it is: no HTML escapes")
@@ -125,7 +130,7 @@ func TestMetrics(t *testing.T) {
 		`sputnik_mailbox_capacity{block="worker",name="worker"} 100`,
 		`sputnik_messages_accepted_total{block="worker",name="worker"} 1`, `sputnik_messages_handled_total{block="worker",name="worker"} 1`,
 		`sputnik_messages_rejected_total{block="worker",name="worker"} 0`, `sputnik_messages_dead_total{block="worker",name="worker"} 0`,
-		`sputnik_block_counter_total{block="worker",counter="sent"} 7`, `sputnik_block_counter_total{block="worker",counter="odd?"} 1`,
+		`sputnik_block_counter{block="worker",counter="sent"} 7`, `sputnik_block_counter{block="worker",counter="odd?"} 1`,
 		`sputnik_block_counters_up{block="worker"} 1`, `sputnik_block_counters_up{block="nobody"} 0`,
 		`sputnik_admin_requests_refused_total{reason="host"} 1`, `sputnik_admin_requests_refused_total{reason="wrong_token"} 0`,
 	} {
@@ -138,7 +143,9 @@ func TestMetrics(t *testing.T) {
 	for line := range strings.Lines(text) {
 		if name, ok := strings.CutPrefix(line, "# TYPE sputnik_"); ok {
 			name, _, _ = strings.Cut(name, " ")
-			assert.True(t, strings.Contains(readme, "`sputnik_"+name), "README.md lists every metric, but sputnik_%s", name)
+			if !strings.Contains(readme, "`sputnik_"+name) {
+				t.Errorf("README.md has no sputnik_%s", name)
+			}
 		}
 	}
 }
@@ -157,7 +164,7 @@ func TestCountersOfABlockThatHangs(t *testing.T) {
 	}
 	_, text := f.get(t, "/metrics")
 	assert.Contains(t, text, `sputnik_block_counters_up{block="worker"} 0`)
-	assert.Contains(t, text, `sputnik_block_counter_total{block="worker",counter="sent"} 7`)
+	assert.Contains(t, text, `sputnik_block_counter{block="worker",counter="sent"} 7`)
 	f.worker.counters <- map[string]uint64{"sent": 8}
 	f.worker.block <- true
 	require.NoError(t, f.Stop())
@@ -168,7 +175,24 @@ func TestCountersOfWhoHasNone(t *testing.T) {
 	f.worker.counters <- map[string]uint64{}
 	s := f.state(t)
 	assert.Equal(t, "request to block \"admin\": the block has no OnMsg", s.Blocks[2].CountersError)
-	assert.Empty(t, s.Blocks[3].CountersError)
+	assert.Equal(t, "the answer has no counters", s.Blocks[3].CountersError)
+	assert.Contains(t, f.log.String(), `msg="counters: there is no such block" responsibility=nobody`)
+}
+
+func TestCountersInEitherForm(t *testing.T) {
+	want := map[string]uint64{"sent": 7, "lost": 0}
+	for name, answer := range map[string]sputnik.Msg{
+		"one by one": {"sent": uint64(7), "lost": uint64(0), "note": "text"},
+		"as a map":   {KeyCounters: want},
+	} {
+		got, err := countersIn(answer)
+		require.NoError(t, err, name)
+		assert.Equal(t, want, got, name)
+	}
+	_, err := countersIn(sputnik.Msg{"error": "unknown command"})
+	assert.EqualError(t, err, "unknown command")
+	_, err = countersIn(nil)
+	assert.Error(t, err)
 }
 
 func TestEvents(t *testing.T) {
@@ -182,7 +206,7 @@ func TestEvents(t *testing.T) {
 	assert.Equal(t, "error", e.Level)
 	assert.Contains(t, e.Attributes["error"], errBroken.Error())
 	assert.WithinDuration(t, time.Now(), e.Time, patience)
-	f.server.Break()
+	f.server.Down()
 	last := stream.until("connection_lost")
 
 	code, text := f.get(t, "/events", "Accept", "application/json")
@@ -237,22 +261,18 @@ func TestWhatTheProgramDoesntOffer(t *testing.T) {
 func TestReload(t *testing.T) {
 	begin, end := make(chan bool), make(chan error)
 	f := fly(t, "", Options{Reload: func(context.Context) error { begin <- true; return <-end }})
-	results := make(chan string, 1)
-	ask := func() {
-		code, text := f.request(t, http.MethodPost, "/reload", "")
-		results <- http.StatusText(code) + " " + text
-	}
-	go ask()
+	ask := func() <-chan string { return f.background(http.MethodPost, "/reload") }
+	result := ask()
 	<-begin
 	code, text := f.request(t, http.MethodPost, "/reload", "")
 	assert.Equal(t, http.StatusConflict, code)
 	assert.Contains(t, text, "a reload is in progress")
 	end <- nil
-	assert.Contains(t, <-results, "OK ")
-	go ask()
+	assert.Contains(t, <-result, "OK ")
+	result = ask()
 	<-begin
 	end <- errors.New(`key "max_conn": want an integer`)
-	assert.Contains(t, <-results, `Unprocessable Entity {"error":"key \"max_conn\": want an integer"`)
+	assert.Contains(t, <-result, `Unprocessable Entity {"error":"key \"max_conn\": want an integer"`)
 }
 
 func TestStop(t *testing.T) {

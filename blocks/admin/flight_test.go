@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -83,6 +84,27 @@ func (f *flight) do(t *testing.T, method, path, body string, headers ...string) 
 	return resp
 }
 
+// background sends a request, and its status and body, or the error, to the channel.
+func (f *flight) background(method, path string) <-chan string {
+	result := make(chan string, 1)
+	go func() {
+		r, err := http.NewRequest(method, f.url+path, http.NoBody)
+		if err != nil {
+			result <- err.Error()
+			return
+		}
+		resp, err := f.client.Do(r)
+		if err != nil {
+			result <- err.Error()
+			return
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		result <- fmt.Sprint(http.StatusText(resp.StatusCode), " ", string(text), err)
+	}()
+	return result
+}
+
 func (f *flight) get(t *testing.T, path string, headers ...string) (int, string) {
 	t.Helper()
 	return f.request(t, http.MethodGet, path, "", headers...)
@@ -148,7 +170,6 @@ func (s *follower) until(kind string) Entry {
 type worker struct {
 	counters chan map[string]uint64 // nil: no answer
 	block    chan bool              // taken from by a message {"wait": ...}
-
 }
 
 func newWorker() *worker {

@@ -18,18 +18,18 @@ import (
 type refusal string
 
 const (
-	byHost        refusal = "host"         // DNS rebinding
-	byCrossSite   refusal = "cross_site"   // asked by another site's page
-	byCertificate refusal = "certificate"  // no client certificate
-	byNoToken     refusal = "no_token"     // neither a token nor a cookie
-	byWrongToken  refusal = "wrong_token"  // also a cookie that is forged or too old
-	byStreams     refusal = "streams"      // more than max_streams
-	byConnections refusal = "connections"  // more than max_conn
-	byBusy        refusal = "busy"         // a reload is in progress
-	byContent     refusal = "bad_request"  // not understood
-	byAbsence     refusal = "unavailable"  // the program doesn't offer it
-	byFinish      refusal = "finishing"    // too late
-	byFault       refusal = "internal"     // a panic
+	byHost        refusal = "host"        // DNS rebinding
+	byCrossSite   refusal = "cross_site"  // asked by another site's page
+	byCertificate refusal = "certificate" // no client certificate
+	byNoToken     refusal = "no_token"    // neither a token nor a cookie
+	byWrongToken  refusal = "wrong_token" // also a cookie that is forged or too old
+	byStreams     refusal = "streams"     // more than max_streams
+	byConnections refusal = "connections" // more than max_conn
+	byBusy        refusal = "busy"        // a reload is in progress
+	byContent     refusal = "bad_request" // not understood
+	byAbsence     refusal = "unavailable" // the program doesn't offer it
+	byFinish      refusal = "finishing"   // too late
+	byFault       refusal = "internal"    // a panic
 )
 
 func refusals() []refusal {

@@ -1,10 +1,13 @@
 package admin
 
 import (
+	"log/slog"
+	"net"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -67,4 +70,18 @@ func first(s *follower) Entry {
 	}
 	require.Fail(s.t, "no event")
 	return Entry{}
+}
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// dial opens a connection and sends text.
+func (f *flight) dial(t *testing.T, text string) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", f.listener.Addr().String())
+	require.NoError(t, err)
+	t.Cleanup(func() { c.Close() })
+	require.NoError(t, c.SetDeadline(time.Now().Add(patience)))
+	_, err = c.Write([]byte(text))
+	require.NoError(t, err)
+	return c
 }

@@ -1,8 +1,6 @@
 package admin
 
 import (
-	"io"
-	"log/slog"
 	"testing"
 
 	"github.com/sputnik-go/sputnik"
@@ -10,7 +8,7 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	sputniktest.Block(t, func() *sputnik.Block { return NewBlock(slog.New(slog.NewTextHandler(io.Discard, nil)), Options{}) },
+	sputniktest.Block(t, func() *sputnik.Block { return NewBlock(discard(), Options{}) },
 		sputniktest.WithConf(sputniktest.Conf(t, map[string]string{"subject": "listen: 127.0.0.1:0", "twin": "listen: 127.0.0.1:0", Name: "listen: 127.0.0.1:0"})),
 		sputniktest.WithRealTime())
 }

@@ -69,7 +69,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 
 	gauge(describe("live", "Whether the process is live."), truth(status.Live))
 	gauge(describe("ready", "Whether the process is ready."), truth(status.Ready))
-	gauge(describe("startup_done", "Whether the process was running once."), truth(c.a.started.Load()))
+	gauge(describe("startup_done", "Whether the process was running once."), truth(startupDone(status)))
 	gauge(describe("start_time_seconds", "When this flight began, in seconds since the epoch."), float64(c.a.begun.UnixMilli())/1000)
 	gauge(describe("wait_cycles", "Circles of blocks that wait for each other."), float64(len(status.WaitCycles)))
 	gauge(describe("admin_streams", "Clients that follow the events of the admin block."), float64(c.a.streams.Load()))
@@ -107,12 +107,12 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		count(dead, float64(b.Mailbox.Dead), l...)
 	}
 
-	counter := describe("block_counter_total", "A counter of the block's own.", "block", "counter")
+	counter := describe("block_counter", "What the block tells of itself.", "block", "counter")
 	up := describe("block_counters_up", "Whether the block has answered for its counters in time.", "block")
 	for _, resp := range slices.Sorted(maps.Keys(told)) {
 		gauge(up, truth(told[resp].fault == ""), resp)
 		for name, n := range told[resp].counts {
-			count(counter, float64(n), resp, name)
+			tell(counter, prometheus.UntypedValue, float64(n), []string{resp, name})
 		}
 	}
 }

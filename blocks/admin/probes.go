@@ -24,7 +24,7 @@ func (a *admin) readyz(w http.ResponseWriter, _ *http.Request) {
 // startedz tells whether the start-up is over, whatever came then.
 func (a *admin) startedz(w http.ResponseWriter, _ *http.Request) {
 	now := a.now()
-	probe(w, a.started.Load(), "started", "not started: "+now.Reason)
+	probe(w, startupDone(now), "started", "not started: "+now.Reason)
 }
 
 func probe(w http.ResponseWriter, good bool, yes, no string) {

@@ -65,7 +65,11 @@ func (a *admin) handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a.answers.Add(1)
 		defer a.answers.Done()
-		defer a.guard(w, r)
+		defer func() {
+			if v := recover(); v != nil {
+				a.failed(w, r, v)
+			}
+		}()
 		header(w.Header())
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		why, text := a.gate.check(r)
@@ -97,12 +101,10 @@ func header(h http.Header) {
 	h.Set("X-Frame-Options", "DENY")
 }
 
-// guard tells of a panic, which net/http would only end the connection for.
-func (a *admin) guard(w http.ResponseWriter, r *http.Request) {
-	if v := recover(); v != nil {
-		a.log.Error("panic in a request", "path", r.URL.Path, "panic", fmt.Sprint(v), "stacks", string(debug.Stack()))
-		a.refuse(w, r, http.StatusInternalServerError, byFault, "internal error: see the log")
-	}
+// failed tells of a panic, which net/http would only end the connection for.
+func (a *admin) failed(w http.ResponseWriter, r *http.Request, v any) {
+	a.log.Error("panic in a request", "path", r.URL.Path, "panic", fmt.Sprint(v), "stacks", string(debug.Stack()))
+	a.refuse(w, r, http.StatusInternalServerError, byFault, "internal error: see the log")
 }
 
 // answer writes v in JSON.

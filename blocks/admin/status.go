@@ -99,10 +99,12 @@ type EventsStatus struct {
 // now is a snapshot of the process. Until Run, there is no process to look at, and nobody who asks.
 func (a *admin) now() sputnik.Status {
 	status, _ := sputnik.StatusOf(a.self)
-	if status.State == sputnik.StateRunning {
-		a.started.Store(true)
-	}
 	return status
+}
+
+// startupDone tells whether the start-up is over: it was at Run, but for the other blocks'.
+func startupDone(now sputnik.Status) bool {
+	return now.State == sputnik.StateRunning || now.State == sputnik.StateFinishing || now.State == sputnik.StateFinished
 }
 
 // status is what /status tells.
@@ -118,7 +120,7 @@ func (a *admin) status() Status {
 		Process: ProcessStatus{
 			State: now.State, Since: instant(now.Since), For: since(at, now.Since),
 			Started: a.begun.UTC(), Uptime: since(at, a.begun),
-			Live: now.Live, Ready: now.Ready, StartupDone: a.started.Load(), Reason: now.Reason, Cause: words(now.Cause),
+			Live: now.Live, Ready: now.Ready, StartupDone: startupDone(now), Reason: now.Reason, Cause: words(now.Cause),
 		},
 		Connection: a.connection(now.Connection, at),
 		Blocks:     []BlockStatus{},

@@ -68,8 +68,14 @@ func newStream(ctx context.Context, w http.ResponseWriter) *stream {
 
 // run writes until the client is gone, or takes nothing for too long, or the block finishes.
 func (s *stream) run(j *journal, last uint64) {
-	// The finish also ends a write that waits for a client.
-	defer context.AfterFunc(s.ctx, func() { _ = s.rc.SetWriteDeadline(time.Now()) })()
+	// The finish also ends a write that waits for a client. The controller is good for as long as the handler runs.
+	ended := make(chan struct{})
+	forget := context.AfterFunc(s.ctx, func() { defer close(ended); _ = s.rc.SetWriteDeadline(time.Now()) })
+	defer func() {
+		if !forget() {
+			<-ended
+		}
+	}()
 	if s.rc.SetReadDeadline(time.Time{}) != nil { // else the limit for the request would end the stream
 		return
 	}

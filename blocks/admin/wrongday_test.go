@@ -1,0 +1,207 @@
+package admin
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sputnik-go/sputnik"
+	"github.com/sputnik-go/sputnik/sputniktest"
+)
+
+const followRaw = "GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+// fill adds so many large events that no socket's buffer holds them.
+func (f *flight) fill() {
+	for n := range 2000 {
+		f.journal.add(Entry{Kind: "filler", Text: fmt.Sprint(n), Detail: strings.Repeat("x", longestDetail)})
+	}
+}
+
+// A client that follows the events and reads nothing holds up nobody, and is told how many it has missed.
+func TestSlowStreamMissesEvents(t *testing.T) {
+	f := fly(t, "events: 10", Options{})
+	c := f.dial(t, followRaw)
+	f.listen(t).until("process_running") // others get theirs
+	f.fill()
+	f.journal.add(Entry{Kind: "last"})
+	lines, missed := bufio.NewReader(c), false
+	for {
+		line, err := lines.ReadString('\n')
+		require.NoError(t, err)
+		missed = missed || strings.HasPrefix(line, "event: missed")
+		if strings.Contains(line, `"kind":"last"`) {
+			break
+		}
+	}
+	assert.True(t, missed)
+}
+
+func TestTooManyStreams(t *testing.T) {
+	f := fly(t, "max_streams: 2", Options{})
+	one, two := f.listen(t), f.listen(t)
+	first(two)
+	code, text := f.get(t, "/events")
+	assert.Equal(t, http.StatusServiceUnavailable, code)
+	assert.Contains(t, text, `"reason":"streams"`)
+	code, _ = f.get(t, "/events", "Accept", "application/json")
+	assert.Equal(t, http.StatusOK, code, "the way out")
+	one.resp.Body.Close()
+	for { // until the server has noticed
+		resp := f.do(t, http.MethodGet, "/events", "")
+		resp.Body.Close()
+		if resp.StatusCode == http.StatusOK {
+			break
+		}
+		f.journal.add(Entry{}) // a stream that is written to finds its client gone
+	}
+}
+
+// The finish closes streams at once, also one whose client takes nothing, and connections that have asked for nothing.
+func TestFinishWhileClientsAreConnected(t *testing.T) {
+	f := fly(t, "events: 10", Options{})
+	var streams []*follower
+	for range 5 {
+		streams = append(streams, f.listen(t))
+	}
+	first(streams[4])
+	c := f.dial(t, followRaw)
+	_, err := c.Read(make([]byte, 1)) // no more than that
+	require.NoError(t, err)
+	f.dial(t, "")
+	f.get(t, "/livez") // a connection that is kept open
+	f.fill()
+	require.NoError(t, f.Stop())
+	for _, s := range streams {
+		_, err := io.Copy(io.Discard, s.resp.Body)
+		_ = err // the end of the stream, or a reset
+	}
+	assert.NotContains(t, f.log.String(), "cut short", "nobody had to be thrown out")
+	for _, e := range sputniktest.Events[sputnik.BlockFinished](f.Flight) {
+		if e.Block.Responsibility == Name {
+			assert.Less(t, e.Took, finishTimeout/2)
+		}
+	}
+}
+
+// A request that takes its time is cut short by the finish, and its context ends.
+func TestFinishDuringAReload(t *testing.T) {
+	begun := make(chan bool)
+	f := fly(t, "", Options{Reload: func(ctx context.Context) error { close(begun); <-ctx.Done(); return context.Cause(ctx) }})
+	answered := f.background(http.MethodPost, "/reload")
+	<-begun
+	require.NoError(t, f.Stop())
+	<-answered
+}
+
+func TestTooManyConnections(t *testing.T) {
+	f := fly(t, "max_streams: 1\nmax_conn: 2", Options{})
+	one := f.dial(t, "")
+	f.dial(t, "")
+	three := f.dial(t, "")
+	_, err := three.Read(make([]byte, 1))
+	require.Error(t, err)
+	require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
+	_, err = one.Write([]byte("GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
+	require.NoError(t, err)
+	text, err := io.ReadAll(one)
+	require.NoError(t, err)
+	assert.Contains(t, string(text), `sputnik_admin_requests_refused_total{reason="connections"} 1`)
+}
+
+// Clients that send a byte now and then, or never take their answer, are given up in time. In a bubble: over pipes.
+func TestSlowClientsAreGivenUp(t *testing.T) {
+	for name, c := range map[string]struct {
+		sends string
+		limit time.Duration
+	}{
+		"nothing":       {"", headerLimit},
+		"half a header": {"GET /livez HTTP/1.1\r\nHost: loc", headerLimit},
+		"half a body":   {"PUT /loglevel HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nde", readLimit},
+		"reads nothing": {"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n", writeLimit},
+		"idle":          {"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\nread", idleLimit},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := newAdmin(discard(), Options{})
+				a.conf = DefaultConf()
+				a.journal, a.metrics, a.page, a.conns = newJournal(1, time.Now()), newMetrics(a), newPage(), newConns(10)
+				a.gate = newGate(a.conf, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}, a.log, a.metrics.refused)
+				server := a.newServer(nil)
+				server.Handler = a.handler()
+				client, conn := net.Pipe()
+				defer client.Close()
+				listener := &oneConn{conn: conn, closed: make(chan bool)}
+				go func() { _ = server.Serve(listener) }()
+				defer server.Close()
+
+				began := time.Now()
+				text, reads := strings.CutSuffix(c.sends, "read")
+				_, err := client.Write([]byte(text))
+				require.NoError(t, err)
+				if reads {
+					_, err := http.ReadResponse(bufio.NewReader(client), nil) //nolint:bodyclose // a pipe
+					require.NoError(t, err)
+				}
+				synctest.Wait()
+				time.Sleep(c.limit + time.Second)
+				synctest.Wait()
+				a.conns.mu.Lock()
+				defer a.conns.mu.Unlock()
+				assert.Empty(t, a.conns.open, "after %v", time.Since(began))
+			})
+		})
+	}
+}
+
+// oneConn is a listener that accepts one connection.
+type oneConn struct {
+	conn   net.Conn
+	closed chan bool
+}
+
+func (l *oneConn) Accept() (net.Conn, error) {
+	if c := l.conn; c != nil {
+		l.conn = nil
+		return c, nil
+	}
+	<-l.closed
+	return nil, net.ErrClosed
+}
+
+func (l *oneConn) Close() error   { close(l.closed); return nil }
+func (l *oneConn) Addr() net.Addr { return &net.TCPAddr{} }
+
+func TestLongRequestsAreRefused(t *testing.T) {
+	f := fly(t, "", Options{})
+	code, _ := f.get(t, "/livez", "X-Long", strings.Repeat("x", 2*maxHeader))
+	assert.Equal(t, http.StatusRequestHeaderFieldsTooLarge, code)
+	code, _ = f.get(t, "/events?after="+strings.Repeat("9", 4000), "Accept", "application/json")
+	assert.Equal(t, http.StatusOK, code)
+}
+
+// With another block's Init failing, the port is free again.
+func TestRollBackFreesThePort(t *testing.T) {
+	a := newAdmin(discard(), Options{})
+	f := sputniktest.New(t, sputnik.WithConfFactory(sputniktest.Conf(t, map[string]string{Name: "listen: 127.0.0.1:0"})))
+	f.Add(Name, func() *sputnik.Block { return sputnik.BlockOf(a) })
+	f.Add("bad", func() *sputnik.Block {
+		return sputnik.NewBlock(sputnik.WithInit(func(sputnik.ConfFactory) error { return errBroken }),
+			sputnik.WithRun(func(sputnik.BlockCommunicator) {}), sputnik.WithFinish(func(bool) {}))
+	})
+	require.ErrorIs(t, f.Prepare(), errBroken)
+	again, err := net.Listen("tcp", a.listener.Addr().String())
+	require.NoError(t, err)
+	again.Close()
+}

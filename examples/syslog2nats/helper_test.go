@@ -82,6 +82,7 @@ func (o *output) await(t testing.TB, from int, pattern string) (match []string, 
 // process is the program under test, in this process or in one of its own.
 type process struct {
 	stdout, stderr *output
+	pid            int // of a process of its own
 	kill           func(os.Signal)
 	code           chan int
 	ended          bool
@@ -126,6 +127,7 @@ func executeTo(t *testing.T, stdout io.Writer, env []string, args ...string) *pr
 	p := &process{stderr: newOutput(), code: make(chan int, 1)}
 	cmd.Stdout, cmd.Stderr = stdout, p.stderr
 	require.NoError(t, cmd.Start())
+	p.pid = cmd.Process.Pid
 	p.kill = func(s os.Signal) { _ = cmd.Process.Signal(s) }
 	go func() {
 		_ = cmd.Wait()
@@ -236,21 +238,29 @@ func (s stream) flow(t *testing.T) func(n int) {
 // read waits for n messages and returns their records.
 func (s stream) read(t *testing.T, n int) []syslog.Record {
 	t.Helper()
+	records := make([]syslog.Record, 0, n)
+	s.each(t, n, func(subject string, data []byte) {
+		var r syslog.Record
+		require.NoError(t, json.Unmarshal(data, &r))
+		assert.Equal(t, "syslog."+r.Subject(), subject)
+		records = append(records, r)
+	})
+	return records
+}
+
+// each waits for n messages, in their order.
+func (s stream) each(t *testing.T, n int, see func(subject string, data []byte)) {
+	t.Helper()
 	consumer, err := s.OrderedConsumer(t.Context(), jetstream.OrderedConsumerConfig{})
 	require.NoError(t, err)
 	messages, err := consumer.Messages()
 	require.NoError(t, err)
 	defer messages.Stop()
-	records := make([]syslog.Record, 0, n)
-	for len(records) < n {
+	for range n {
 		msg, err := messages.Next(jetstream.NextMaxWait(patience))
 		require.NoError(t, err)
-		var r syslog.Record
-		require.NoError(t, json.Unmarshal(msg.Data(), &r))
-		assert.Equal(t, "syslog."+r.Subject(), msg.Subject())
-		records = append(records, r)
+		see(msg.Subject(), msg.Data())
 	}
-	return records
 }
 
 func (s stream) count(t *testing.T) int {

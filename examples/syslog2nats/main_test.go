@@ -1,6 +1,7 @@
 package main
 
 import (
+	"flag"
 	"os"
 	"testing"
 
@@ -8,6 +9,9 @@ import (
 
 	"github.com/sputnik-go/sputnik/blocks/nats/embedded/brokertest"
 )
+
+// -long makes some tests as long as they are meant to be: minutes, not seconds.
+var long = flag.Bool("long", false, "tests of minutes instead of their short variants")
 
 const envProgram = "SYSLOG2NATS_TEST_PROGRAM"
 

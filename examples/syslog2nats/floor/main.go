@@ -23,7 +23,7 @@ type plan struct {
 	lines   int // of each round
 	rounds  int
 	conns   []int
-	sidecar string        // program to measure; "": it is built
+	sidecar string // program to measure; "": it is built
 }
 
 func main() {

@@ -60,7 +60,7 @@ func TestUnitAndConfigurationBelongTogether(t *testing.T) {
 	assert.Equal(t, "/usr/local/bin/syslog2nats run --conf /etc/"+setting(t, unit, "ConfigurationDirectory"), setting(t, unit, "ExecStart"))
 	assert.True(t, strings.HasPrefix(conf.nats.Store, "/var/lib/"+setting(t, unit, "StateDirectory")+"/"), "the store is out of reach")
 	assert.Contains(t, unit, "Requires="+socketFile)
-	var stream, datagram = setting(t, socket, "ListenStream"), setting(t, socket, "ListenDatagram")
+	stream, datagram := setting(t, socket, "ListenStream"), setting(t, socket, "ListenDatagram")
 	assert.Equal(t, "514", stream)
 	assert.Equal(t, stream, datagram)
 }

@@ -49,7 +49,7 @@ func parseEndpoint(s string) (endpoint, error) {
 	case transportUnix, transportUnixgram:
 		return e, checkPath(s, rest)
 	}
-	return e, fmt.Errorf("%q: unknown scheme: use udp, tcp, tls, relp, relp+tls, unix, unixgram, or systemd:", s)
+	return e, fmt.Errorf("%q: unknown scheme: use udp, tcp, tls, relp, relp+tls, unix, unixgram, or systemd: without slashes", s)
 }
 
 func systemdEndpoint(s, scheme, name string) (endpoint, error) {

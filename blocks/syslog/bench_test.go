@@ -35,6 +35,7 @@ func (e *endless) Read(p []byte) (n int, err error) {
 // cpuTime is what the process has used, garbage collection included: on a machine that others use, too, it tells more than
 // the time that has passed.
 func cpuTime(b *testing.B) time.Duration {
+	b.Helper()
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		b.Fatal(err)

@@ -80,7 +80,7 @@ func TestHalfALineAtCloseIsKept(t *testing.T) {
 
 func TestSilentClientIsClosedAndHarmsNobody(t *testing.T) {
 	conf := testConf()
-	conf.Idle = 20 * time.Millisecond
+	conf.Idle = 300 * time.Millisecond
 	f := fly(t, conf, nil)
 	silent := f.dial(t, "tcp")
 	send(t, silent, "<13>Nov 20 07:30:01 host app: hal")
@@ -117,30 +117,61 @@ func TestOneConnectionTooMany(t *testing.T) {
 }
 
 // A full sink stops the reading, so that the sender's writes block: nothing piles up here.
-func TestBackPressureOverTCP(t *testing.T) {
-	gate := make(chan bool)
-	f := fly(t, testConf(), gate)
-	c := f.dial(t, "tcp")
-	line := "<13>Nov 20 07:30:01 host app: " + strings.Repeat("x", 10_000) + "\n"
-	require.NoError(t, c.SetWriteDeadline(time.Now().Add(500*time.Millisecond)))
-	sent := 0
-	for {
-		n, err := c.Write([]byte(line))
-		sent += n
-		if err != nil {
-			require.ErrorIs(t, err, os.ErrDeadlineExceeded)
-			break
-		}
+func TestBackPressureReachesTheSender(t *testing.T) {
+	for _, transport := range []string{"tcp", "unix", "relp"} {
+		t.Run(transport, func(t *testing.T) {
+			gate := make(chan bool)
+			conf := testConf()
+			conf.Listen = []string{transport + "://127.0.0.1:0"}
+			if transport == transportUnix {
+				conf.Listen = []string{"unix://" + socketPath(t)}
+			}
+			f := fly(t, conf, gate)
+			c := f.dial(t, transport)
+			text := head + strings.Repeat("x", 10_000)
+			line := text + "\n"
+			if transport == transportRELP {
+				send(t, c, "1 open 15 commands=syslog\n")
+				line = string(appendRELP(nil, 2, relpSyslog, text))
+			}
+			require.NoError(t, c.SetWriteDeadline(time.Now().Add(300*time.Millisecond)))
+			sent := 0
+			for {
+				n, err := c.Write([]byte(line))
+				sent += n
+				if err != nil {
+					require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+					break
+				}
+			}
+			const kernel = 32 << 20 // buffers of both sockets, generously
+			assert.Less(t, sent, kernel)
+			assert.LessOrEqual(t, f.count.of(transport).Load(), uint64(12), "ten in the mailbox, one in OnMsg, one in Send")
+			close(gate)
+			for range sent / len(line) {
+				f.next(t)
+				if transport == transportRELP {
+					(<-f.done)(nil)
+				}
+			}
+			require.NoError(t, c.Close())
+			require.NoError(t, f.finish())
+		})
 	}
-	const kernel = 32 << 20 // buffers of both sockets, generously
-	assert.Less(t, sent, kernel)
-	assert.LessOrEqual(t, f.count.of(transportTCP).Load(), uint64(12), "ten in the mailbox, one in OnMsg, one in Send")
-	close(gate)
-	for range sent / len(line) {
-		f.next(t)
-	}
-	require.NoError(t, c.Close())
-	require.NoError(t, f.finish())
+}
+
+func TestDatagramLargerThanTheBufferIsCut(t *testing.T) {
+	conf := testConf()
+	conf.Listen = []string{"unixgram://" + socketPath(t)}
+	conf.MaxLine = 100_000
+	f := fly(t, conf, nil)
+	c := f.dial(t, "unixgram")
+	send(t, c, head+strings.Repeat("x", 90_000))
+	assert.False(t, f.next(t).Truncated)
+	send(t, c, head+strings.Repeat("x", 150_000))
+	r := f.next(t)
+	assert.True(t, r.Truncated)
+	assert.Len(t, r.Message, 100_000-len(head))
 }
 
 func TestUDPDropsAreCounted(t *testing.T) {
@@ -195,6 +226,7 @@ func TestFinishDeliversWhatHasArrived(t *testing.T) {
 }
 
 func TestFinishTellsWhatTheSinkDidNotTake(t *testing.T) {
+	t.Parallel()
 	gate := make(chan bool)
 	defer close(gate)
 	f := fly(t, testConf(), gate)

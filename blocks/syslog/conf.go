@@ -67,5 +67,6 @@ func ReadConf(cf sputnik.ConfFactory) (Conf, error) {
 	if err := cf(Name, &conf); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return conf, err
 	}
-	return conf, conf.check()
+	err := conf.check()
+	return conf, err
 }

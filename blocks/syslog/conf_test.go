@@ -93,10 +93,15 @@ func TestConfOfFilesAndVariables(t *testing.T) {
 	assert.Equal(t, fs.FileMode(0o600), mode)
 }
 
+func confKeys() (keys []string) {
+	for f := range reflect.TypeFor[Conf]().Fields() {
+		keys = append(keys, f.Tag.Get("koanf"))
+	}
+	return keys
+}
+
 func TestConfDocumentsEachKey(t *testing.T) {
-	typ := reflect.TypeFor[Conf]()
-	for i := range typ.NumField() {
-		f := typ.Field(i)
+	for f := range reflect.TypeFor[Conf]().Fields() {
 		assert.NotEmpty(t, f.Tag.Get("koanf"), f.Name)
 		assert.NotEmpty(t, f.Tag.Get("doc"), f.Name)
 	}

@@ -111,12 +111,14 @@ func (c *conn) logEnd(err error) {
 // warn and info log what a peer does, no more often than the quota allows: a peer can't flood the log.
 func (c *conn) warn(msg string, args ...any) {
 	if c.r.quota.allow(&c.r.count.unlogged) {
+		//nolint:sloglint // what the callers give is literal
 		c.r.log.Warn(msg, append(args, "peer", c.from.peer, "transport", c.from.transport)...)
 	}
 }
 
 func (c *conn) info(msg string, args ...any) {
 	if c.r.quota.allow(&c.r.count.unlogged) {
+		//nolint:sloglint // as above
 		c.r.log.Info(msg, append(args, "peer", c.from.peer, "transport", c.from.transport)...)
 	}
 }

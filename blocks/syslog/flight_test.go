@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,9 +34,10 @@ func testConf() Conf {
 type flight struct {
 	*receiver
 	log       *logBuffer
-	records   chan Record      // what the sink got
-	done      chan func(error) // of those that came by RELP
-	gate      chan bool        // the sink's OnMsg takes a value of it, once it is not nil
+	records   chan Record                               // what the sink got
+	done      chan func(error)                          // of those that came by RELP
+	self      atomic.Pointer[sputnik.BlockCommunicator] // the sink's own handle
+	gate      chan bool                                 // the sink's OnMsg takes a value of it, once it is not nil
 	shootDown func()
 	ended     chan error
 }
@@ -54,6 +56,7 @@ func fly(t *testing.T, conf Conf, gate chan bool) *flight {
 	}
 	sink := sputnik.NewBlock(
 		sputnik.WithInit(func(sputnik.ConfFactory) error { return nil }),
+		sputnik.WithAttach(func(bc sputnik.BlockCommunicator) { f.self.Store(&bc) }),
 		sputnik.WithRunContext(func(ctx context.Context, _ sputnik.BlockCommunicator) error { <-ctx.Done(); return nil }),
 		sputnik.WithMailbox(10, sputnik.Wait),
 		sputnik.WithOnMsg(func(msg sputnik.Msg) {

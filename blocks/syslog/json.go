@@ -81,14 +81,14 @@ func appendString(b []byte, s string) []byte {
 	for i := 0; i < len(s); {
 		c := s[i]
 		if c >= utf8.RuneSelf {
-			rune, size := utf8.DecodeRuneInString(s[i:])
+			r, size := utf8.DecodeRuneInString(s[i:])
 			switch {
-			case rune == utf8.RuneError && size == 1:
+			case r == utf8.RuneError && size == 1:
 				b = append(append(b, s[plain:i]...), `\ufffd`...)
 				plain = i + size
-			case rune == '\u2028' || rune == '\u2029': // line ends for JavaScript
+			case r == '\u2028' || r == '\u2029': // line ends for JavaScript
 				b = append(append(b, s[plain:i]...), `\u202`...)
-				b = append(b, hex[rune&0xf])
+				b = append(b, hex[r&0xf])
 				plain = i + size
 			}
 			i += size

@@ -153,7 +153,14 @@ func (o *opener) passed(e endpoint) error {
 }
 
 func (o *opener) passedSocket(p passed, e endpoint) error {
-	if listener, err := net.FileListener(p.file); err == nil {
+	listener, err := net.FileListener(p.file)
+	switch {
+	case err != nil: // it is for datagrams
+	case listener.Addr().Network() == transportUnixgram:
+		if err := listener.Close(); err != nil {
+			return err
+		}
+	default:
 		if conn, ok := listener.(syscall.Conn); ok && !listens(conn) {
 			return errors.Join(errors.New("it doesn't listen: the .socket unit needs Accept=no"), listener.Close())
 		}

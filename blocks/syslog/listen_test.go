@@ -15,9 +15,9 @@ import (
 // socketPath is a path short enough for a socket's address.
 func socketPath(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "syslog")
+	dir, err := os.MkdirTemp("", "syslog") //nolint:usetesting // t.TempDir is too long for it
 	require.NoError(t, err)
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return filepath.Join(dir, "s")
 }
 

@@ -21,8 +21,12 @@ const (
 	relpOffers = relpOK + "\nrelp_version=0\nrelp_software=sputnik\ncommands=syslog"
 )
 
-// relpWindow is how many lines of one connection may wait for the receiving block's answer before no more are read.
-const relpWindow = 1024
+// What one connection may have open before no more of it is read: lines that wait for the receiving block's answer, and
+// bytes of answers that the peer doesn't take.
+const (
+	relpWindow  = 1024
+	relpAnswers = 64 << 10
+)
 
 // relpSession is the server's end of one RELP connection. Its reader is the connection's goroutine; answers come from any
 // goroutine and are written by one more.
@@ -201,15 +205,21 @@ func (s *relpSession) count() int {
 	return s.waiting
 }
 
+func (s *relpSession) full() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.waiting >= relpWindow || len(s.out) >= relpAnswers
+}
+
 func (s *relpSession) hasFailed() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.failed != nil
 }
 
-// room waits until there are fewer than relpWindow lines that wait. false: the session is at its end.
+// room waits until there is room for one more line. false: the session is at its end.
 func (s *relpSession) room() bool {
-	for s.count() >= relpWindow {
+	for s.full() {
 		if !s.waitForChange(nil) {
 			return false
 		}
@@ -258,6 +268,7 @@ func (s *relpSession) write() {
 		s.out = spare[:0]
 		s.mu.Unlock()
 		if len(out) > 0 {
+			notify(s.changed)
 			err := s.c.raw.SetWriteDeadline(time.Now().Add(s.c.r.conf.FrameTimeout))
 			if err == nil {
 				_, err = s.c.stream.Write(out)

@@ -63,6 +63,7 @@ func (r *receiver) report(losses []loss) {
 		if l.faults != nil {
 			args = append(args, "last", *l.faults.last.Load())
 		}
+		//nolint:sloglint // the table holds literals
 		r.log.Warn(l.text, args...)
 		l.reported = total
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"time"
 )
@@ -62,7 +63,7 @@ func (c *conn) handshake(config *tls.Config) bool {
 		c.stream = secure
 		return true
 	}
-	if c.finishing() {
+	if c.finishing() || errors.Is(err, io.EOF) { // the latter is how a load balancer checks that somebody listens
 		return false
 	}
 	c.r.count.handshakes.Add(1)

@@ -1,0 +1,156 @@
+package syslog
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func tomorrow() time.Time { return time.Now().Add(24 * time.Hour) }
+
+func (f *flight) dialTLS(t *testing.T, config *tls.Config) (*tls.Conn, error) {
+	t.Helper()
+	c, err := tls.Dial("tcp", f.address(t, transportTLS), config)
+	if err == nil {
+		t.Cleanup(func() { c.Close() })
+	}
+	return c, err
+}
+
+func TestTLS(t *testing.T) {
+	a := newAuthority(t)
+	f := fly(t, a.conf(t, "tls"), nil)
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		config := a.client(t, "", time.Time{})
+		config.MinVersion, config.MaxVersion = version, version
+		c, err := f.dialTLS(t, config)
+		require.NoError(t, err)
+		text := fmt.Sprintf("by %x", version)
+		send(t, c, fmt.Sprintf("%d %s%s", len(head+text), head, text)) // RFC 5425 counts octets
+		r := f.next(t)
+		assert.Equal(t, text, r.Message)
+		assert.Equal(t, "tls", r.Transport)
+		assert.Equal(t, c.LocalAddr().String(), r.Peer)
+	}
+	config := a.client(t, "", time.Time{})
+	config.MinVersion, config.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
+	_, err := f.dialTLS(t, config)
+	require.Error(t, err, "TLS 1.1 is too old")
+	f.log.await(t, `WARN msg="TLS handshake failed" error=.*version.* peer=127`)
+	require.NoError(t, f.finish())
+}
+
+func TestTLSClientCertificates(t *testing.T) {
+	a, stranger := newAuthority(t), newAuthority(t)
+	conf := a.conf(t, "tls")
+	conf.TLSClientCA = a.file
+	f := fly(t, conf, nil)
+
+	good, err := f.dialTLS(t, a.client(t, "good", tomorrow()))
+	require.NoError(t, err)
+	send(t, good, head+"good\n")
+	assert.Equal(t, "good", f.next(t).Message)
+
+	foreign := stranger.client(t, "foreign", tomorrow())
+	foreign.RootCAs = a.client(t, "", time.Time{}).RootCAs
+	for name, c := range map[string]struct {
+		config *tls.Config
+		logged string
+	}{
+		"none":    {a.client(t, "", time.Time{}), `didn't provide a certificate`},
+		"expired": {a.client(t, "expired", time.Now().Add(-time.Hour)), `certificate has expired.*client_certificate="?CN=expired"? valid_until=`},
+		"foreign": {foreign, `signed by unknown authority.*client_certificate="?CN=foreign"?`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn, err := f.dialTLS(t, c.config)
+			if err == nil { // in TLS 1.3 a client learns of it when it reads
+				_, _ = conn.Write([]byte(head + "bad\n"))
+				awaitClose(t, conn)
+			}
+			f.log.await(t, `WARN msg="TLS handshake failed" error=.*`+c.logged+`.*peer=127`)
+		})
+	}
+	assert.EqualValues(t, 3, f.count.handshakes.Load())
+	send(t, good, head+"still\n")
+	assert.Equal(t, "still", f.next(t).Message, "and nothing of the others")
+}
+
+// Clients that don't go on with their handshakes hold up nobody, and not for long.
+func TestTLSHandshakesAreLimitedAndApart(t *testing.T) {
+	t.Parallel()
+	a := newAuthority(t)
+	conf := a.conf(t, "tls")
+	conf.FrameTimeout = 1500 * time.Millisecond
+	f := fly(t, conf, nil)
+	var silent []net.Conn
+	for i := range 10 {
+		c := f.dial(t, "tls")
+		if i%2 == 0 {
+			send(t, c, "\x16\x03\x01\x02\x00") // begins, and falls silent
+		}
+		silent = append(silent, c)
+	}
+	c, err := f.dialTLS(t, a.client(t, "", time.Time{}))
+	require.NoError(t, err)
+	send(t, c, head+"served\n")
+	assert.Equal(t, "served", f.next(t).Message)
+	for _, c := range silent {
+		awaitClose(t, c)
+	}
+	f.log.await(t, `TLS handshake failed" error="not complete after 1.5s \(frame_timeout\)" peer=`)
+	plain := f.dial(t, "tls")
+	send(t, plain, head+"in plain text\n")
+	awaitClose(t, plain)
+	f.log.await(t, `TLS handshake failed" error="tls: first record does not look like a TLS handshake"`)
+}
+
+func TestTLSFilesAreCheckedAtInit(t *testing.T) {
+	a, b := newAuthority(t), newAuthority(t)
+	cert, key := a.issue(t, "server", tomorrow())
+	_, otherKey := b.issue(t, "other", tomorrow())
+	garbage := b.write(t, "empty.pem", "NOTHING", nil)
+	require.NoError(t, os.WriteFile(garbage, []byte("no PEM"), 0o600))
+	cases := map[string]struct{ cert, key, ca, want string }{
+		"no certificate":  {"/nowhere.pem", key, "", `key "tls_cert": open /nowhere.pem`},
+		"no key":          {cert, "/nowhere.pem", "", `key "tls_key": open /nowhere.pem`},
+		"another's key":   {cert, otherKey, "", "private key does not match public key"},
+		"no PEM":          {garbage, key, "", "failed to find any PEM data in certificate input"},
+		"no authority":    {cert, key, "/nowhere.pem", `key "tls_client_ca": open /nowhere.pem`},
+		"empty authority": {cert, key, garbage, "holds no certificate in PEM"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			conf := a.conf(t, "tls")
+			conf.TLSCert, conf.TLSKey, conf.TLSClientCA = c.cert, c.key, c.ca
+			require.ErrorContains(t, newReceiver(discard()).Init(confOf(conf)), c.want)
+		})
+	}
+}
+
+func TestServerCertificateThatHasExpiredIsToldAtInit(t *testing.T) {
+	a := newAuthority(t)
+	conf := a.conf(t, "tls")
+	conf.TLSCert, conf.TLSKey = a.issue(t, "server", time.Now().Add(-time.Hour))
+	f := fly(t, conf, nil)
+	f.log.await(t, `WARN msg="the server's certificate is not valid now`)
+}
+
+func TestTLSFinishDeliversWhatHasArrived(t *testing.T) {
+	a := newAuthority(t)
+	gate := make(chan bool)
+	f := fly(t, a.conf(t, "tls"), gate)
+	c, err := f.dialTLS(t, a.client(t, "", time.Time{}))
+	require.NoError(t, err)
+	send(t, c, strings.Repeat(head+"x\n", 500))
+	gate <- true
+	close(gate)
+	require.NoError(t, f.finish())
+	assert.Len(t, f.records, 500)
+}

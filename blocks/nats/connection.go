@@ -23,3 +23,9 @@ func (c *Connection) Fail(reason error) {
 	default:
 	}
 }
+
+// Close closes the connection. It is the connector that does so.
+func (c *Connection) Close() error {
+	c.Conn.Close()
+	return nil
+}

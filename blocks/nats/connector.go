@@ -87,7 +87,7 @@ func (c *Connector) Disconnect() {
 	c.conn = nil
 	c.mu.Unlock()
 	if conn != nil {
-		conn.Conn.Close()
+		_ = conn.Close()
 	}
 }
 

@@ -54,15 +54,22 @@ func TestConnectorAcrossAKilledServer(t *testing.T) {
 	c.Disconnect()
 }
 
-func TestConnectorEndsWithItsContext(t *testing.T) {
-	silent, err := net.Listen("tcp", "127.0.0.1:0") // accepts, and never says a word
+// listen accepts, and never says a word.
+func listen(t *testing.T) net.Listener {
+	t.Helper()
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	defer silent.Close()
+	t.Cleanup(func() { _ = silent.Close() })
+	return silent
+}
+
+func TestConnectorEndsWithItsContext(t *testing.T) {
+	silent := listen(t)
 	conf := DefaultConf()
 	conf.URLs = []string{"nats://" + silent.Addr().String()}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = NewConnector(slog.New(slog.DiscardHandler), nil).ConnectContext(ctx, confOf(conf, ProducerConf{}))
+	_, err := NewConnector(slog.New(slog.DiscardHandler), nil).ConnectContext(ctx, confOf(conf, ProducerConf{}))
 	require.ErrorIs(t, err, context.Canceled)
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nkeys"
 )
@@ -25,8 +26,14 @@ func (c Conf) checkLogin(f *faults) {
 		f.err("nkey_seed", err)
 		pair.wipe()
 	}
+	if c.JWT != "" {
+		f.err("jwt", c.checkJWT(c.JWT))
+	}
 	if c.JWTFile != "" {
-		_, err := readJWT(c.JWTFile)
+		token, err := readJWT(c.JWTFile)
+		if err == nil {
+			err = c.checkJWT(token)
+		}
 		f.err("jwt_file", err)
 	}
 	var ways []string
@@ -74,10 +81,21 @@ func (c Conf) userJWT() (string, error) {
 	return readJWT(c.JWTFile)
 }
 
-// sign answers the server's challenge; a bearer token gets none.
+func (c Conf) checkJWT(token string) error {
+	claims, err := jwt.DecodeUserClaims(strings.TrimSpace(token))
+	switch {
+	case err != nil:
+		return fmt.Errorf("not a user's JWT: %w", err)
+	case !claims.BearerToken && c.NKeySeed == "":
+		return errors.New("it needs nkey_seed, the file with the key that goes with it")
+	}
+	return nil
+}
+
+// sign answers the server's challenge; with a bearer token there is nothing to sign.
 func (c Conf) sign(nonce []byte) ([]byte, error) {
 	if c.NKeySeed == "" {
-		return nil, errors.New("the server asks for a signature, and no nkey_seed is configured")
+		return nil, nil
 	}
 	pair, err := readSeed(c.NKeySeed)
 	if err != nil {

@@ -16,6 +16,8 @@ import (
 const (
 	firstPause = 500 * time.Millisecond // after the stream refused for a reason that may go away
 	maxPause   = 30 * time.Second
+
+	instanceLen = 16 // of 32 letters: 80 bits, in each stored message
 )
 
 // publisher is what OnMsg and Run share. OnMsg publishes, by offer; Run takes acknowledgements and minds the connection.
@@ -24,6 +26,7 @@ const (
 type publisher struct {
 	log        *slog.Logger
 	conf       ProducerConf
+	stream     string
 	subject    string // that of the stream, without ".>"
 	ackTimeout time.Duration
 
@@ -57,11 +60,12 @@ func newPublisher(log *slog.Logger, conf ProducerConf, shared Conf) *publisher {
 	return &publisher{
 		log:        log,
 		conf:       conf,
+		stream:     shared.Stream,
 		subject:    shared.Subject,
 		ackTimeout: shared.AckTimeout,
 		room:       make(chan struct{}, 1),
 		stopped:    make(chan struct{}),
-		instance:   rand.Text() + "-",
+		instance:   rand.Text()[:instanceLen] + "-",
 		acks:       newAcks(),
 		header:     nats.Header{jetstream.MsgIDHeader: {""}},
 		pause:      firstPause,
@@ -197,6 +201,9 @@ func (p *publisher) take(results []result) {
 		e := p.window.find(r.msg)
 		switch {
 		case e == nil || e.settled: // of a connection that was given up
+		case r.err == nil && e.dead == nil && r.ack.Stream != p.stream:
+			p.fail(fmt.Errorf("stream %s (domain %q) has taken a message for stream %s: two streams take its subject",
+				r.ack.Stream, r.ack.Domain, p.stream))
 		case r.err == nil:
 			p.acknowledged(e, r.ack)
 		case !p.usable(): // of a connection that is about to be given up

@@ -85,7 +85,9 @@ func TestPublishesWhatCameWithoutAConnection(t *testing.T) {
 func TestPublishesOnceAcrossBrokenConnections(t *testing.T) {
 	b := startBroker(t)
 	_, witness := connect(t, b, DefaultConf())
-	r := newRig(DefaultProducerConf())
+	conf := DefaultProducerConf()
+	conf.MaxPending = 2000 // none may be acknowledged before the last connection
+	r := newRig(conf)
 	r.start()
 	for i := range 20 {
 		c, conn := connect(t, b, DefaultConf())
@@ -222,6 +224,62 @@ func TestRefusalsAreLoggedOnceInASecond(t *testing.T) {
 	r.refused.logged = r.refused.logged.Add(-time.Second)
 	r.refuse(e, nats.ErrMaxPayload)
 	assert.Contains(t, out.String(), "refused=101\n")
+}
+
+// The stream's subjects are changed: nobody takes the messages, until they are changed back.
+func TestSubjectsChangedUnderway(t *testing.T) {
+	b := startBroker(t)
+	_, conn := connect(t, b, DefaultConf())
+	r := newRig(DefaultProducerConf())
+	r.start()
+	r.links <- conn
+	r.send(0, 3)
+	change := func(subject string) {
+		cfg := conn.Info.Config
+		cfg.Subjects = []string{subject}
+		_, err := conn.JetStream.UpdateStream(t.Context(), cfg)
+		require.NoError(t, err)
+	}
+	change("other.>")
+	r.send(3, 6)
+	require.ErrorIs(t, <-conn.broken, jetstream.ErrNoStreamResponse)
+	change("syslog.>")
+	_, next := connect(t, b, DefaultConf())
+	r.links <- next
+	require.NoError(t, r.finish())
+	assert.Equal(t, numbered(0, 6), stored(t, conn))
+}
+
+// An acknowledgement of another stream, such as that of a hub, is none.
+func TestAcknowledgedByTheWrongStream(t *testing.T) {
+	_, conn := connect(t, startBroker(t), DefaultConf())
+	conf := DefaultProducerConf()
+	conf.FlushTimeout = time.Millisecond
+	r := newRig(conf)
+	r.stream = "OTHER"
+	r.start()
+	r.links <- conn
+	r.send(0, 1)
+	require.ErrorContains(t, <-conn.broken, `stream SYSLOG (domain "") has taken a message for stream OTHER`)
+	require.ErrorContains(t, r.finish(), "1 lines not acknowledged")
+}
+
+// A server that doesn't answer is given up, also while it keeps the connection.
+func TestNoAcknowledgementInTime(t *testing.T) {
+	b := startBroker(t)
+	_, conn := connect(t, b, DefaultConf())
+	r := newRig(DefaultProducerConf())
+	r.ackTimeout = 50 * time.Millisecond
+	r.attach(conn)
+	r.js.CleanupPublisher() // forgets what it has published; what comes now is lost, too
+	r.put(outgoing{subject: "syslog.x", data: []byte("0")})
+	r.acks = newAcks()
+	r.start()
+	require.ErrorContains(t, <-conn.broken, "no acknowledgement within 50ms")
+	_, next := connect(t, b, DefaultConf())
+	r.links <- next
+	require.NoError(t, r.finish())
+	assert.Equal(t, numbered(0, 1), stored(t, next))
 }
 
 func TestStreamDeletedUnderway(t *testing.T) {

@@ -20,6 +20,9 @@ import (
 const (
 	envStore  = "BROKERTEST_STORE"
 	envListen = "BROKERTEST_LISTEN"
+	envName   = "BROKERTEST_NAME"   // of a member of a cluster
+	envRoute  = "BROKERTEST_ROUTE"  // its address for the others
+	envRoutes = "BROKERTEST_ROUTES" // where the others are, separated by commas
 )
 
 // Serve is to be called first in TestMain. It does not return where the binary was started by Start.
@@ -27,6 +30,9 @@ func Serve() {
 	store := os.Getenv(envStore)
 	if store == "" {
 		return
+	}
+	if os.Getenv(envName) != "" {
+		serveMember(store)
 	}
 	b, err := embedded.Start(embedded.Conf{Store: store, Listen: os.Getenv(envListen)}, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -45,6 +51,7 @@ func Serve() {
 type Process struct {
 	URL   string
 	store string
+	env   []string // of a member of a cluster
 	cmd   *exec.Cmd
 	stdin io.WriteCloser
 }
@@ -89,8 +96,8 @@ func (p *Process) run(t *testing.T, listen string) {
 	binary, err := os.Executable()
 	require.NoError(t, err)
 	cmd := exec.Command(binary)
-	cmd.Env = append(os.Environ(), envStore+"="+p.store, envListen+"="+listen)
-	cmd.Stderr = t.Output()
+	cmd.Env = append(append(os.Environ(), envStore+"="+p.store, envListen+"="+listen), p.env...)
+	cmd.Stderr = os.Stderr // a file: no goroutine copies it
 	p.stdin, err = cmd.StdinPipe()
 	require.NoError(t, err)
 	stdout, err := cmd.StdoutPipe()

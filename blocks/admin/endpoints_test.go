@@ -176,7 +176,7 @@ func TestCountersOfWhoHasNone(t *testing.T) {
 	s := f.state(t)
 	assert.Equal(t, "request to block \"admin\": the block has no OnMsg", s.Blocks[2].CountersError)
 	assert.Equal(t, "the answer has no counters", s.Blocks[3].CountersError)
-	assert.Contains(t, f.log.String(), `msg="counters: there is no such block" responsibility=nobody`)
+	assert.Contains(t, f.log.String(), `msg="counters: there is no such block" block=admin responsibility=nobody`)
 }
 
 func TestCountersInEitherForm(t *testing.T) {

@@ -12,7 +12,8 @@ import (
 const (
 	keepAlive   = 15 * time.Second // a comment, so that nobody in between takes the stream for dead
 	streamLimit = 10 * time.Second // for a client to take what is written
-	retryAfter  = 2 * time.Second  // what a browser waits before it comes again
+	lastMoment  = 200 * time.Millisecond
+	retryAfter  = 2 * time.Second // what a browser waits before it comes again
 )
 
 // EventList is the answer of /events to a client that accepts JSON and no stream.
@@ -70,11 +71,12 @@ func newStream(ctx context.Context, w http.ResponseWriter) *stream {
 func (s *stream) run(j *journal, last uint64) {
 	// The finish also ends a write that waits for a client. The controller is good for as long as the handler runs.
 	ended := make(chan struct{})
-	forget := context.AfterFunc(s.ctx, func() { defer close(ended); _ = s.rc.SetWriteDeadline(time.Now()) })
+	forget := context.AfterFunc(s.ctx, func() { defer close(ended); s.hurry() })
 	defer func() {
 		if !forget() {
 			<-ended
 		}
+		s.hurry()
 	}()
 	if s.rc.SetReadDeadline(time.Time{}) != nil { // else the limit for the request would end the stream
 		return
@@ -98,6 +100,9 @@ func (s *stream) run(j *journal, last uint64) {
 		}
 	}
 }
+
+// hurry leaves the client a moment to take what was written, and the end of the stream.
+func (s *stream) hurry() { _ = s.rc.SetWriteDeadline(time.Now().Add(lastMoment)) }
 
 func (s *stream) write(text string) error {
 	if err := s.rc.SetWriteDeadline(time.Now().Add(streamLimit)); err != nil {

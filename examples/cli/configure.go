@@ -31,7 +31,7 @@ func (r *program) configure() (settings, error) {
 		return set, err
 	}
 	if r.Arrange != nil {
-		set.blocks = r.Arrange(set.blocks)
+		set.blocks = r.Arrange(set.cf, set.blocks)
 	}
 	faults := r.checkFiles(set)
 	for _, s := range r.Sections {

@@ -27,8 +27,9 @@ type Program struct {
 	Sections []Section
 	// Flags is a pointer to a struct with kong's tags: arguments of the program's own. Nil: none.
 	Flags any
-	// Arrange changes the block list as Flags want it. Nil: nothing to change.
-	Arrange func(blocks []sputnik.BlockDescriptor) []sputnik.BlockDescriptor
+	// Arrange changes the block list, as Flags or other configurations want it; these are not checked yet. Nil: nothing to
+	// change.
+	Arrange func(cf sputnik.ConfFactory, blocks []sputnik.BlockDescriptor) []sputnik.BlockDescriptor
 	// Check finds what is wrong with the configuration as a whole. Nil: nothing to check.
 	Check func(cf sputnik.ConfFactory, blocks []sputnik.BlockDescriptor) error
 	// Open makes what a flight needs beside its blocks: it returns options for its process, WithConnector among them, and

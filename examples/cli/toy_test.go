@@ -121,7 +121,7 @@ func (y *toy) program() cli.Program {
 			"links.yaml":  {Data: []byte("known: [{name: one}]")},
 		},
 		Flags: &y.first,
-		Arrange: func(blocks []sputnik.BlockDescriptor) []sputnik.BlockDescriptor {
+		Arrange: func(_ sputnik.ConfFactory, blocks []sputnik.BlockDescriptor) []sputnik.BlockDescriptor {
 			if y.first.First {
 				return append([]sputnik.BlockDescriptor{{Name: "quiet", Responsibility: "quiet"}}, blocks...)
 			}

@@ -15,11 +15,12 @@ import (
 func BenchmarkLines(b *testing.B) {
 	for _, conns := range []int{1, 20} {
 		b.Run(fmt.Sprintf("%dConns", conns), func(b *testing.B) {
-			p := start(b, environ("S2N_NATS_STORE="+b.TempDir(), "S2N_NATS_LISTEN=127.0.0.1:0"))
+			p := start(b, environ("S2N_NATS_EMBEDDED_STORE="+b.TempDir(), "S2N_NATS_EMBEDDED_LISTEN=127.0.0.1:0"))
 			p.stderr.await(b, 0, "msg=ready")
 			errs := make(chan error, conns)
 			for sender := range conns {
-				go func() { errs <- sendNumbered(p.dial(b, "tcp"), sender, b.N/conns+1) }()
+				c := p.dial(b, "tcp")
+				go func() { errs <- sendNumbered(c, sender, b.N/conns+1) }()
 			}
 			for range conns {
 				require.NoError(b, <-errs)

@@ -35,7 +35,7 @@ func send(t *testing.T, c net.Conn, text string) {
 
 func embeddedEnv(t *testing.T) []string {
 	t.Helper()
-	return environ("S2N_NATS_STORE="+t.TempDir(), "S2N_NATS_LISTEN=127.0.0.1:0")
+	return environ("S2N_NATS_EMBEDDED_STORE="+t.TempDir(), "S2N_NATS_EMBEDDED_LISTEN=127.0.0.1:0")
 }
 
 func TestEmbeddedBroker(t *testing.T) {

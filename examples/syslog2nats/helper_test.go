@@ -34,9 +34,19 @@ type output struct {
 	partial string
 	lines   []string
 	changed chan struct{} // closed, and made anew, by each Write
+	over    bool          // there is no more to come
 }
 
 func newOutput() *output { return &output{changed: make(chan struct{})} }
+
+// end says that there is no more to come.
+func (o *output) end() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.over = true
+	close(o.changed)
+	o.changed = make(chan struct{})
+}
 
 func (o *output) Write(p []byte) (int, error) {
 	o.mu.Lock()
@@ -69,8 +79,11 @@ func (o *output) await(t testing.TB, from int, pattern string) (match []string, 
 				return m, from
 			}
 		}
-		changed := o.changed
+		changed, over := o.changed, o.over
 		o.mu.Unlock()
+		if over {
+			require.Fail(t, "the process has ended without a line "+pattern, o.String())
+		}
 		select {
 		case <-changed:
 		case <-late:
@@ -102,7 +115,12 @@ func start(t testing.TB, env []string, args ...string) *process {
 		Args: args, Environ: env, Stdout: p.stdout, Stderr: p.stderr, Signals: signals,
 		Options: []sputnik.SputnikOption{sputnik.WithBackoffCap(50 * time.Millisecond)},
 	}
-	go func() { p.code <- program().Run(inv) }()
+	go func() {
+		code := program().Run(inv)
+		p.stdout.end()
+		p.stderr.end()
+		p.code <- code
+	}()
 	p.endWith(t)
 	return p
 }
@@ -131,6 +149,7 @@ func executeTo(t *testing.T, stdout io.Writer, env []string, args ...string) *pr
 	p.kill = func(s os.Signal) { _ = cmd.Process.Signal(s) }
 	go func() {
 		_ = cmd.Wait()
+		p.stderr.end()
 		p.code <- cmd.ProcessState.ExitCode()
 	}()
 	p.endWith(t)
@@ -260,6 +279,23 @@ func (s stream) each(t *testing.T, n int, see func(subject string, data []byte))
 		msg, err := messages.Next(jetstream.NextMaxWait(patience))
 		require.NoError(t, err)
 		see(msg.Subject(), msg.Data())
+	}
+}
+
+// until reads messages until see wants no more.
+func (s stream) until(t *testing.T, see func(text string) bool) {
+	t.Helper()
+	consumer, err := s.OrderedConsumer(t.Context(), jetstream.OrderedConsumerConfig{})
+	require.NoError(t, err)
+	messages, err := consumer.Messages()
+	require.NoError(t, err)
+	defer messages.Stop()
+	for more := true; more; {
+		msg, err := messages.Next(jetstream.NextMaxWait(patience))
+		require.NoError(t, err)
+		var r struct{ Message string }
+		require.NoError(t, json.Unmarshal(msg.Data(), &r))
+		more = see(r.Message)
 	}
 }
 

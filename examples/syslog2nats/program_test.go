@@ -4,6 +4,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -43,6 +45,7 @@ func TestConfigurationFaults(t *testing.T) {
 		"order": {"blocks.yaml", "blocks: [{name: syslog}, {name: nats.producer}]", "", []string{
 			`block "syslog"`, `key "to"`, `"nats.producer" has to be listed before "syslog"`,
 		}},
+		"key that moved": {"", "", "S2N_NATS_STORE=x", []string{"S2N_NATS_STORE", `key "store"`, "is a key of nats.embedded"}},
 		"unknown file":   {"sylog.yaml", "max_line: 1", "", []string{"sylog.yaml", "nothing that runs"}},
 		"capital format": {"syslog.YAML", "max_line: 1", "", []string{"syslog.YAML", "nothing that runs"}},
 		"no block":       {"blocks.yaml", "blocks: []", "", []string{"blocks"}},
@@ -73,7 +76,8 @@ func TestConfigurationFaults(t *testing.T) {
 
 func TestConfFolderGoesBeforeBuiltInAndEnvironmentBeforeBoth(t *testing.T) {
 	folder := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(folder, "nats.yaml"), []byte("store: by-folder\nlisten: 127.0.0.1:0\nstream: FOLDER"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "nats.embedded.yaml"), []byte("store: by-folder\nlisten: 127.0.0.1:0"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "nats.yaml"), []byte("stream: FOLDER"), 0o600))
 	p := execute(t, environ("S2N_NATS_STREAM=ENVIRONMENT"), "-conf", folder)
 	p.stderr.await(t, 0, `msg=started .*by-folder`)
 	p.stderr.await(t, 0, `stream=ENVIRONMENT`)
@@ -130,12 +134,12 @@ func TestPortTaken(t *testing.T) {
 func TestStoreCannotBeUsed(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
-	p := execute(t, environ("S2N_NATS_STORE="+file))
+	p := execute(t, environ("S2N_NATS_EMBEDDED_STORE="+file))
 	assert.Equal(t, cli.ExitFailure, p.exit(t))
 	assert.Contains(t, p.stderr.String(), file)
 	assert.NotContains(t, p.stderr.String(), "listening")
 
-	store := "S2N_NATS_STORE=" + t.TempDir()
+	store := "S2N_NATS_EMBEDDED_STORE=" + t.TempDir()
 	first := execute(t, environ(store))
 	first.stderr.await(t, 0, "msg=ready")
 	second := execute(t, environ(store))
@@ -184,4 +188,27 @@ func TestStdoutClosed(t *testing.T) {
 	assert.Equal(t, cli.ExitFailure, p.exit(t))
 	assert.Contains(t, p.stderr.String(), "broken pipe")
 	assertFinishOrder(t, p)
+}
+
+// What isn't listed finds its place: behind what tells of it, in front of what needs it.
+func TestArrange(t *testing.T) {
+	folder := t.TempDir()
+	list := func(args ...string) string {
+		p := start(t, environ(), append([]string{"list", "--conf", folder}, args...)...)
+		require.Zero(t, p.exit(t))
+		var names []string
+		for _, m := range regexp.MustCompile(`(?m)^\d+\. (\S+)`).FindAllStringSubmatch(p.stdout.String(), -1) {
+			names = append(names, m[1])
+		}
+		return strings.Join(names, " ")
+	}
+	t.Setenv("NOTIFY_SOCKET", "")
+	assert.Equal(t, "nats.embedded nats.producer syslog", list())
+	assert.Equal(t, "admin nats.embedded nats.tail nats.producer syslog", list("--admin", "--tail"))
+	t.Setenv("NOTIFY_SOCKET", "@x")
+	assert.Equal(t, "systemd nats.embedded nats.producer syslog", list())
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "blocks.yaml"), []byte("blocks: [{name: systemd}, {name: admin}, {name: nats.producer}, {name: syslog}]"), 0o600))
+	assert.Equal(t, "systemd admin nats.embedded nats.tail nats.producer syslog", list("--admin", "--tail"))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "nats.yaml"), []byte("urls: [nats://h]"), 0o600))
+	assert.Equal(t, "systemd admin nats.producer syslog", list())
 }

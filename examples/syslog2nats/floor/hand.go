@@ -112,8 +112,10 @@ func (h *hand) awaitAcks() {
 	for f := range h.futures {
 		select {
 		case <-f.Ok():
-		case <-f.Err():
-			h.failed.Add(1)
+		case err := <-f.Err():
+			if h.failed.Add(1) == 1 {
+				fmt.Fprintln(os.Stderr, "not stored:", err)
+			}
 		}
 	}
 }

@@ -142,7 +142,7 @@ type sidecar struct {
 
 func startSidecar(ctx context.Context, command []string, store string) (*sidecar, error) {
 	s := &sidecar{cmd: exec.CommandContext(ctx, command[0], append(command[1:], storeArgs(command, store)...)...)}
-	s.cmd.Env = append(os.Environ(), "S2N_SYSLOG_LISTEN=127.0.0.1:0", "S2N_NATS_LISTEN=127.0.0.1:0", "S2N_NATS_STORE="+store)
+	s.cmd.Env = append(os.Environ(), "S2N_SYSLOG_LISTEN=127.0.0.1:0", "S2N_NATS_EMBEDDED_LISTEN=127.0.0.1:0", "S2N_NATS_EMBEDDED_STORE="+store)
 	s.cmd.Cancel = func() error { return s.cmd.Process.Signal(syscall.SIGTERM) }
 	s.cmd.WaitDelay = 30 * time.Second
 	stderr, err := s.cmd.StderrPipe()

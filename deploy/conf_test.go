@@ -13,6 +13,7 @@ import (
 	"github.com/sputnik-go/sputnik"
 	"github.com/sputnik-go/sputnik/blocks/admin"
 	"github.com/sputnik-go/sputnik/blocks/nats"
+	"github.com/sputnik-go/sputnik/blocks/nats/embedded"
 	"github.com/sputnik-go/sputnik/blocks/syslog"
 	"github.com/sputnik-go/sputnik/blocks/systemd"
 )
@@ -24,6 +25,7 @@ type configuration struct {
 	blocks   []sputnik.BlockDescriptor
 	nats     nats.Conf
 	producer nats.ProducerConf
+	broker   embedded.Conf
 	syslog   syslog.Conf
 	admin    admin.Conf
 	systemd  systemd.Conf
@@ -40,6 +42,7 @@ func readConfiguration(t *testing.T, folder string, environ []string) configurat
 	read := map[string]func() error{
 		nats.ConfName:     func() (err error) { c.nats, err = nats.ReadConf(cf); return err },
 		nats.ProducerName: func() (err error) { c.producer, err = nats.ReadProducerConf(cf); return err },
+		embedded.Name:     func() (err error) { c.broker, err = embedded.ReadConf(cf); return err },
 		syslog.Name:       func() (err error) { c.syslog, err = syslog.ReadConf(cf); return err },
 		admin.Name:        func() (err error) { c.admin, err = admin.ReadConf(cf); return err },
 		systemd.Name:      func() (err error) { c.systemd, err = systemd.ReadConf(cf); return err },
@@ -68,6 +71,8 @@ func (c configuration) checkOrder(t *testing.T) {
 	assert.GreaterOrEqual(t, place(c.syslog.To), 0, "the receiver of the records isn't in the list")
 	assert.Less(t, place(c.syslog.To), place(syslog.Name), "sinks first")
 	assert.LessOrEqual(t, place(systemd.Name), 0, "the systemd block has to be the first")
+	assert.Equal(t, c.nats.Embedded(), place(embedded.Name) >= 0, "the broker is in the list where there are no urls")
+	assert.Less(t, place(embedded.Name), place(nats.ProducerName), "the broker outlives those that store into it")
 	assert.GreaterOrEqual(t, place(admin.Name), 0, "no admin block to be probed")
 	for _, name := range append(slices.Clone(c.systemd.WatchdogIgnore), c.systemd.WatchdogProgress...) {
 		assert.GreaterOrEqual(t, place(name), 0, "%q is in systemd.yaml, and not in the list", name)

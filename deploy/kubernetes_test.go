@@ -197,7 +197,9 @@ func (b bundle) checkConfiguration(t *testing.T, c container) {
 			assert.Less(t, limit, bytesOf(t, c.Resources.Limits.Memory), "Go would learn of the limit too late")
 		}
 	}
-	conf := readConfiguration(t, folderWith(t, b.configMaps[mounted]), environ)
+	folder := folderWith(t, b.configMaps[mounted])
+	validate(t, folder, environ)
+	conf := readConfiguration(t, folder, environ)
 	conf.checkOrder(t)
 	assert.Equal(t, want["S2N_ADMIN_TOKEN_FILE"], conf.admin.Token)
 	assert.Equal(t, want["S2N_NATS_PASSWORD_FILE"], conf.nats.Password)
@@ -222,6 +224,9 @@ func (b bundle) checkConfiguration(t *testing.T, c container) {
 	if conf.nats.Embedded() {
 		store, ok := b.volume("store")
 		assert.True(t, ok && store.EmptyDir == nil, "the store of the embedded broker is on a volume that stays")
+		at := slices.IndexFunc(c.VolumeMounts, func(m mount) bool { return m.Name == "store" })
+		require.GreaterOrEqual(t, at, 0)
+		assert.Equal(t, c.VolumeMounts[at].MountPath, filepath.Dir(conf.broker.Store))
 	}
 }
 

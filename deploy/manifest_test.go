@@ -114,12 +114,13 @@ type (
 				Drop []string `yaml:"drop"`
 			} `yaml:"capabilities"`
 		} `yaml:"securityContext"`
-		VolumeMounts []struct {
-			Name      string `yaml:"name"`
-			MountPath string `yaml:"mountPath"`
-			SubPath   string `yaml:"subPath"`
-			ReadOnly  bool   `yaml:"readOnly"`
-		} `yaml:"volumeMounts"`
+		VolumeMounts []mount `yaml:"volumeMounts"`
+	}
+	mount struct {
+		Name      string `yaml:"name"`
+		MountPath string `yaml:"mountPath"`
+		SubPath   string `yaml:"subPath"`
+		ReadOnly  bool   `yaml:"readOnly"`
 	}
 	port struct {
 		Name          string `yaml:"name"`

@@ -16,7 +16,7 @@ var program string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	os.Exit(run(m))
+	os.Exit(run(m)) //nolint:forbidigo // a TestMain is the main of the tests
 }
 
 func run(m *testing.M) int {
@@ -25,7 +25,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(folder)
+	defer func() { _ = os.RemoveAll(folder) }()
 	program = filepath.Join(folder, "syslog2nats")
 	build := exec.Command("go", "build", "-C", filepath.Join("..", "examples"), "-o", program, "./syslog2nats")
 	if out, err := build.CombinedOutput(); err != nil {

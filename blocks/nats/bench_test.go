@@ -69,6 +69,7 @@ func median(all []float64) float64 {
 
 // publishLoop is the floor: nothing but nats.go, with as many in flight as the producer has.
 func publishLoop(b *testing.B, nc *nats.Conn, ids string) {
+	b.Helper()
 	js, err := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(DefaultProducerConf().MaxPending))
 	require.NoError(b, err)
 	defer js.CleanupPublisher()
@@ -84,6 +85,7 @@ func publishLoop(b *testing.B, nc *nats.Conn, ids string) {
 }
 
 func sendAll(b *testing.B, producer sputnik.BlockCommunicator) {
+	b.Helper()
 	var stored atomic.Int64
 	all := make(chan struct{})
 	done := func(err error) {

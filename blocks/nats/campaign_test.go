@@ -58,7 +58,7 @@ func newCampaign(t *testing.T, conf Conf, producer ProducerConf, total int, mark
 		sputnik.WithConfFactory(confOf(conf, producer)),
 		sputnik.WithConnector(NewConnector(discard(), nil), retryInterval),
 		sputnik.WithBackoffCap(retryCap)).
-		Within(10 * time.Minute).
+		Within(10*time.Minute).
 		NoLeakCheck(). // campaigns run side by side; TestMain looks in the end
 		Add(ProducerName, func() *sputnik.Block { return NewProducer(discard()) }).
 		Add("source", new(sputniktest.Recorder).Factory).

@@ -1,7 +1,6 @@
 package nats
 
 import (
-	"errors"
 	"log/slog"
 	"os"
 	"reflect"
@@ -257,5 +256,5 @@ func TestAllFaultsOfTheProducerAtOnce(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 	var ce *sputnik.ConfError
-	require.True(t, errors.As(err, &ce))
+	require.ErrorAs(t, err, &ce)
 }

@@ -207,15 +207,21 @@ func TestLoginIsChecked(t *testing.T) {
 			conf.URLs = []string{"nats://h"}
 			c.change(&conf)
 			err := conf.check()
-			var all []string
-			for _, e := range err.(interface{ Unwrap() []error }).Unwrap() {
-				all = append(all, e.(*sputnik.ConfError).Key)
-			}
-			assert.Contains(t, all, c.key)
+			assert.Contains(t, keysOf(t, err), c.key)
 			require.ErrorContains(t, err, c.want)
 			assert.NotContains(t, strings.ToLower(err.Error()), "secret")
 		})
 	}
+}
+
+func keysOf(t *testing.T, err error) (keys []string) {
+	t.Helper()
+	for _, e := range err.(interface{ Unwrap() []error }).Unwrap() {
+		var ce *sputnik.ConfError
+		require.ErrorAs(t, e, &ce)
+		keys = append(keys, ce.Key)
+	}
+	return keys
 }
 
 func TestConnectorWithoutAnyServer(t *testing.T) {

@@ -13,7 +13,7 @@ var errEnded = errors.New("the producer has ended")
 // then takes all that is offered. What is left in the end is given up.
 func (p *publisher) run(links <-chan *Connection, done, hurry, timeUp <-chan struct{}) error {
 	defer p.report()
-	defer p.end(errEnded) // nothing is left then, except after a panic
+	defer p.locked(func() { p.end(errEnded) }) // nothing is left then, except after a panic
 	look := time.NewTicker(max(p.ackTimeout/8, time.Millisecond))
 	defer look.Stop()
 	var flushed <-chan time.Time
@@ -44,9 +44,9 @@ func (p *publisher) run(links <-chan *Connection, done, hurry, timeUp <-chan str
 			done = nil
 			flush()
 		case <-flushed:
-			return p.end(p.unflushed("within " + p.conf.FlushTimeout.String()))
+			return p.endUnflushed("within " + p.conf.FlushTimeout.String())
 		case <-timeUp:
-			return p.end(p.unflushed("before the time was up"))
+			return p.endUnflushed("before the time was up")
 		}
 	}
 }
@@ -72,10 +72,17 @@ func (p *publisher) flush() {
 	})
 }
 
-// unflushed says what was accepted and is not stored.
-func (p *publisher) unflushed(when string) error {
+// endUnflushed ends with something left.
+func (p *publisher) endUnflushed(when string) error {
 	p.mu.Lock()
 	defer p.unlock()
+	reason := p.unflushed(when)
+	p.end(reason)
+	return reason
+}
+
+// unflushed says what was accepted and is not stored.
+func (p *publisher) unflushed(when string) error {
 	err := p.lastErr
 	if p.conn == nil && err == nil {
 		err = errors.New("no connection")
@@ -98,12 +105,10 @@ func (p *publisher) endEmpty() bool {
 	return false
 }
 
-// end gives up what is left, for the reason that it returns.
-func (p *publisher) end(reason error) error {
-	p.mu.Lock()
-	defer p.unlock()
+// end gives up what is left.
+func (p *publisher) end(reason error) {
 	if closed(p.stopped) {
-		return reason
+		return
 	}
 	p.ended = reason
 	for _, e := range p.window.entries {
@@ -116,5 +121,4 @@ func (p *publisher) end(reason error) error {
 	p.detach()
 	close(p.stopped)
 	p.makeRoom()
-	return reason
 }

@@ -46,7 +46,10 @@ func compileTemplate(text, prefix, missing string) (*template, error) {
 		t.parts = append(t.parts, part{literal, field})
 		rest = behind
 	}
-	return t, t.check(text, prefix)
+	if err := t.check(text, prefix); err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 func (t *template) check(text, prefix string) error {

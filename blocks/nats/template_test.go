@@ -47,19 +47,19 @@ func TestSubjectTemplate(t *testing.T) {
 
 func TestTemplateIsChecked(t *testing.T) {
 	cases := map[string]string{
-		"syslog.{facility":                         `has a { without its }`,
-		"syslog.{a{b}":                             `has a { without its }`,
-		"syslog.facility}":                         `has a } without a {`,
-		"syslog.{}":                                `has a {} without a field's name`,
-		"syslog..{a}":                              `has an empty token`,
-		"syslog.{a}.":                              `has an empty token`,
-		".syslog.{a}":                              `has an empty token`,
-		"syslog.{a}.*":                             `has a space or a wildcard`,
-		"syslog.{a}.x y":                           `has a space or a wildcard`,
-		"other.{a}":                                `does not begin with "syslog."`,
-		"{a}.x":                                    `does not begin with "syslog."`,
-		"syslog":                                   `does not begin with "syslog."`,
-		"syslogs.{a}":                              `does not begin with "syslog."`,
+		"syslog.{facility": `has a { without its }`,
+		"syslog.{a{b}":     `has a { without its }`,
+		"syslog.facility}": `has a } without a {`,
+		"syslog.{}":        `has a {} without a field's name`,
+		"syslog..{a}":      `has an empty token`,
+		"syslog.{a}.":      `has an empty token`,
+		".syslog.{a}":      `has an empty token`,
+		"syslog.{a}.*":     `has a space or a wildcard`,
+		"syslog.{a}.x y":   `has a space or a wildcard`,
+		"other.{a}":        `does not begin with "syslog."`,
+		"{a}.x":            `does not begin with "syslog."`,
+		"syslog":           `does not begin with "syslog."`,
+		"syslogs.{a}":      `does not begin with "syslog."`,
 		"syslog." + strings.Repeat("{a}.", 20) + "x": `use fewer fields`,
 	}
 	for text, want := range cases {

@@ -51,23 +51,28 @@ func TestListenerAsksWhoItIs(t *testing.T) {
 	}{
 		"user": {
 			func(c *Conf) { c.User, c.Password = "u", "secret" },
-			[]nats.Option{nats.UserInfo("u", "secret")}, []nats.Option{nats.UserInfo("u", "wrong")},
+			[]nats.Option{nats.UserInfo("u", "secret")},
+			[]nats.Option{nats.UserInfo("u", "wrong")},
 		},
 		"token": {
 			func(c *Conf) { c.Token = "secret" },
-			[]nats.Option{nats.Token("secret")}, nil,
+			[]nats.Option{nats.Token("secret")},
+			nil,
 		},
 		"TLS": {
 			secure,
-			[]nats.Option{nats.RootCAs(cert)}, []nats.Option{nats.Secure()},
+			[]nats.Option{nats.RootCAs(cert)},
+			[]nats.Option{nats.Secure()},
 		},
 		"TLS and token": {
 			func(c *Conf) { secure(c); c.Token = "secret" },
-			[]nats.Option{nats.RootCAs(cert), nats.Token("secret")}, []nats.Option{nats.RootCAs(cert)},
+			[]nats.Option{nats.RootCAs(cert), nats.Token("secret")},
+			[]nats.Option{nats.RootCAs(cert)},
 		},
 		"client certificate": {
 			func(c *Conf) { secure(c); c.TLSCA = cert },
-			[]nats.Option{nats.RootCAs(cert), nats.ClientCert(cert, key)}, []nats.Option{nats.RootCAs(cert)},
+			[]nats.Option{nats.RootCAs(cert), nats.ClientCert(cert, key)},
+			[]nats.Option{nats.RootCAs(cert)},
 		},
 	}
 	for name, c := range cases {

@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"log/slog"
-	"os"
 	"testing"
 
 	"github.com/nats-io/nats.go"
@@ -19,9 +18,7 @@ func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 func anew(t *testing.T) sputnik.ConfFactory {
 	return func(name string, result any) error {
 		if conf, ok := result.(*Conf); ok {
-			store, err := os.MkdirTemp(t.TempDir(), "")
-			require.NoError(t, err)
-			conf.Store = store
+			conf.Store = t.TempDir()
 		}
 		return nil
 	}

@@ -48,23 +48,26 @@ func TestConfIsChecked(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			conf := DefaultConf()
 			c.change(&conf)
-			faults := faultsOf(conf.check())
+			faults := faultsOf(t, conf.check())
 			assert.Contains(t, faults, c.key)
 			assert.NotContains(t, conf.check().Error(), "secret")
 		})
 	}
 }
 
-func faultsOf(err error) (keys []string) {
+func faultsOf(t *testing.T, err error) (keys []string) {
+	t.Helper()
 	for _, e := range err.(interface{ Unwrap() []error }).Unwrap() {
-		keys = append(keys, e.(*sputnik.ConfError).Key)
+		var ce *sputnik.ConfError
+		require.ErrorAs(t, e, &ce)
+		keys = append(keys, ce.Key)
 	}
 	return keys
 }
 
 func TestAllFaultsAtOnce(t *testing.T) {
 	_, err := ReadConf(sputniktest.Conf(t, map[string]string{Name: "store: ''\nsync: never\nlisten: '4222'\n"}))
-	assert.Equal(t, []string{"store", "sync", "listen"}, faultsOf(err))
+	assert.Equal(t, []string{"store", "sync", "listen"}, faultsOf(t, err))
 }
 
 func TestEveryKeyIsExplained(t *testing.T) {

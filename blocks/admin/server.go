@@ -32,6 +32,7 @@ func (a *admin) newServer(tlsConf *tls.Config) *http.Server {
 		ConnState: func(c net.Conn, state http.ConnState) {
 			if !a.conns.note(c, state) {
 				a.gate.note(byConnections, c.RemoteAddr().String(), "", "")
+				_ = c.Close() // it is told of
 			}
 		},
 		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug), // handshakes that fail, and the like
@@ -136,7 +137,7 @@ type conns struct {
 
 func newConns(limit int) *conns { return &conns{limit: limit, open: map[net.Conn]http.ConnState{}} }
 
-// note takes a change of state. False: it is one connection too many, and closed.
+// note takes a change of state. False: it is one connection too many, to be closed.
 func (c *conns) note(conn net.Conn, state http.ConnState) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -144,7 +145,6 @@ func (c *conns) note(conn net.Conn, state http.ConnState) bool {
 	case state == http.StateClosed || state == http.StateHijacked:
 		delete(c.open, conn)
 	case state == http.StateNew && len(c.open) >= c.limit:
-		_ = conn.Close() // it is told of by the refusal
 		return false
 	default:
 		c.open[conn] = state

@@ -154,12 +154,16 @@ func TestSlowClientsAreGivenUp(t *testing.T) {
 					_, err := http.ReadResponse(bufio.NewReader(client), nil) //nolint:bodyclose // a pipe
 					require.NoError(t, err)
 				}
-				synctest.Wait()
-				time.Sleep(c.limit + time.Second)
-				synctest.Wait()
-				a.conns.mu.Lock()
-				defer a.conns.mu.Unlock()
-				assert.Empty(t, a.conns.open, "after %v", time.Since(began))
+				open := func() int {
+					synctest.Wait()
+					a.conns.mu.Lock()
+					defer a.conns.mu.Unlock()
+					return len(a.conns.open)
+				}
+				time.Sleep(c.limit - time.Second)
+				assert.Equal(t, 1, open(), "after %v", time.Since(began))
+				time.Sleep(2 * time.Second)
+				assert.Zero(t, open(), "after %v", time.Since(began))
 			})
 		})
 	}

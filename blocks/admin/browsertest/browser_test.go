@@ -28,6 +28,9 @@ const patience = 30 * time.Second // a test that waits longer has failed
 // browser is one for all tests; each gets a tab in a context of its own, without the cookies of others. Nil: there is none.
 var browser *session
 
+// raced tells whether the race detector is on.
+var raced bool
+
 func TestMain(m *testing.M) { goleak.VerifyTestMain(&session{tests: m}) }
 
 // session is a browser from before the first test to after the last.
@@ -43,7 +46,7 @@ func (s *session) Run() int {
 		panic(err)
 	}
 	path := findBrowser()
-	if path == "" {
+	if path == "" || raced {
 		return s.tests.Run() // every test says so
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.DisableGPU, chromedp.Flag("hide-scrollbars", true))
@@ -83,6 +86,8 @@ type tab struct {
 func open(t *testing.T) *tab {
 	t.Helper()
 	switch {
+	case raced:
+		t.Skip("the race detector has nothing to find in a page, and makes it slow")
 	case browser != nil:
 	case os.Getenv("SPUTNIK_BROWSER") == "required":
 		t.Fatal("no browser, and SPUTNIK_BROWSER=required: install chromium")

@@ -49,12 +49,11 @@ func (r *program) configure() (settings, error) {
 		}
 		faults = append(faults, err)
 	}
-	err = errors.Join(faults...)
-	if err == nil && r.Check != nil {
-		err = r.Check(set.cf, set.blocks)
+	if r.Check != nil {
+		faults = append(faults, r.Check(set.cf, set.blocks))
 	}
 	r.warnOfVariables(set)
-	return set, r.locate(err)
+	return set, r.locate(errors.Join(faults...))
 }
 
 func (s Section) check(cf sputnik.ConfFactory) error {

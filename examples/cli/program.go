@@ -30,7 +30,8 @@ type Program struct {
 	// Arrange changes the block list, as Flags or other configurations want it; these are not checked yet. Nil: nothing to
 	// change.
 	Arrange func(cf sputnik.ConfFactory, blocks []sputnik.BlockDescriptor) []sputnik.BlockDescriptor
-	// Check finds what is wrong with the configuration as a whole. Nil: nothing to check.
+	// Check finds what is wrong with the configuration as a whole. What a Section's Check tells needn't be told again. Nil:
+	// nothing to check.
 	Check func(cf sputnik.ConfFactory, blocks []sputnik.BlockDescriptor) error
 	// Open makes what a flight needs beside its blocks: it returns options for its process, WithConnector among them, and
 	// what is to be closed behind it. It is called when the configuration is known to be right. Nil: nothing is needed.

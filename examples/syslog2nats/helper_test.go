@@ -244,9 +244,11 @@ func (s stream) flow(t *testing.T) func(n int) {
 	t.Helper()
 	sub, err := s.nc.SubscribeSync("syslog.>")
 	require.NoError(t, err)
+	require.NoError(t, sub.SetPendingLimits(-1, -1))
 	require.NoError(t, s.nc.Flush())
 	return func(n int) {
 		t.Helper()
+		defer func() { assert.NoError(t, sub.Unsubscribe()) }()
 		for range n {
 			_, err := sub.NextMsg(patience)
 			require.NoError(t, err)
@@ -282,7 +284,7 @@ func (s stream) each(t *testing.T, n int, see func(subject string, data []byte))
 	}
 }
 
-// until reads messages until see wants no more.
+// until reads messages until see wants no more, or no more come.
 func (s stream) until(t *testing.T, see func(text string) bool) {
 	t.Helper()
 	consumer, err := s.OrderedConsumer(t.Context(), jetstream.OrderedConsumerConfig{})
@@ -291,7 +293,10 @@ func (s stream) until(t *testing.T, see func(text string) bool) {
 	require.NoError(t, err)
 	defer messages.Stop()
 	for more := true; more; {
-		msg, err := messages.Next(jetstream.NextMaxWait(patience))
+		msg, err := messages.Next(jetstream.NextMaxWait(patience / 2))
+		if errors.Is(err, nats.ErrTimeout) {
+			return
+		}
 		require.NoError(t, err)
 		var r struct{ Message string }
 		require.NoError(t, json.Unmarshal(msg.Data(), &r))

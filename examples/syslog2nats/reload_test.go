@@ -60,8 +60,8 @@ func TestReloadUnderLoad(t *testing.T) {
 	p := execute(t, append(external(server), "S2N_SYSLOG_DRAIN=100ms"))
 	_, line := p.stderr.await(t, 0, "msg=ready")
 	flowing := openStream(t, server.URL).flow(t)
-	l := sendLoad(t, p, senders, endless, 0, 500)
-	flowing(2000)
+	l := sendLoad(t, p, senders, endless, 0, 10_000)
+	flowing(500)
 	p.kill(syscall.SIGHUP)
 	p.stderr.await(t, line, `msg=reloaded took=\d`)
 	l.sending.Wait() // by errors: the connections are closed

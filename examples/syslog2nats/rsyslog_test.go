@@ -25,6 +25,7 @@ type rsyslog struct {
 
 const rsyslogConf = `
 global(workDirectory="%[1]s" %[2]s)
+main_queue(queue.type="LinkedList" queue.size="1000000" queue.timeoutEnqueue="60000")
 module(load="imuxsock" SysSock.Use="off")
 input(type="imuxsock" Socket="%[1]s/in.sock" RateLimit.Interval="0" UsePIDFromSystem="off")
 %[3]s
@@ -203,11 +204,13 @@ func TestSidecarKilledWithRELP(t *testing.T) {
 		records++
 		return len(seen) < n
 	})
+	var missing []string
 	for _, text := range want {
 		if !seen[text] {
-			assert.Fail(t, "missing", text)
+			missing = append(missing, text)
 		}
 	}
+	assert.Empty(t, missing, "%d missing", len(missing))
 	t.Logf("%d lines, %d kills: all there, %d of them more than once", n, kills, records-n)
 	r.stop(t)
 	p.kill(syscall.SIGTERM)

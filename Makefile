@@ -85,6 +85,10 @@ bench: ## sputnik beside its peers, 20 minutes; writes bench/RESULTS.md
 bench-quick: ## the same in two minutes, printed only
 	cd bench && GOWORK=off go run . -quick
 
+.PHONY: bench-lines
+bench-lines: ## syslog lines a second into JetStream, beside the same program written by hand
+	go run ./examples/syslog2nats/floor
+
 .PHONY: bench-go
 bench-go: ## ten rounds of the root's benchmarks; compare the figures of one run only
 	for i in 1 2 3 4 5 6 7 8 9 10; do go test -run '^$$' -bench . . | grep ^Benchmark; done

@@ -70,7 +70,7 @@ func (s Status) reason() string {
 	if c.State == StateConnecting {
 		why += fmt.Sprintf(": attempt %d is in progress", c.Attempt)
 	} else if !c.NextTry.IsZero() {
-		why += fmt.Sprintf(": attempt %d follows in %v", c.Attempt, time.Until(c.NextTry).Round(time.Millisecond))
+		why += fmt.Sprintf(": attempt %d follows in %v", c.Attempt, max(0, time.Until(c.NextTry)).Round(time.Millisecond))
 	}
 	if c.LastError != nil {
 		why += fmt.Sprintf("; last error: %v", c.LastError)

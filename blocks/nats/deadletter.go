@@ -56,8 +56,19 @@ func (p *publisher) refuse(e *entry, err error) {
 		p.log.Error("message refused for good", "subject", e.msg.Subject, "bytes", len(e.msg.Data), "error", err,
 			"refused", p.refused.count)
 	}
-	p.settle(e, err)
+	p.settle(e, &refusedError{err})
 }
+
+// refusedError is the end of a message that no later attempt could store. Senders that wait for the end, such as a
+// RELP connection, don't send it again.
+type refusedError struct{ err error }
+
+func (e *refusedError) Error() string { return "refused for good: " + e.err.Error() }
+
+func (e *refusedError) Unwrap() error { return e.err }
+
+// Permanent tells that it is of no use to try again.
+func (e *refusedError) Permanent() bool { return true }
 
 // bury makes a dead letter of a message that was refused for good, or a shorter one of a dead letter. False: there is
 // nothing that could be stored of it, and it is given up.

@@ -1,6 +1,7 @@
 package nats
 
 import (
+	"errors"
 	"log/slog"
 	"strings"
 	"testing"
@@ -87,6 +88,18 @@ func TestRefusalsAreLoggedOnceInASecond(t *testing.T) {
 	r.refused.logged = r.refused.logged.Add(-time.Second)
 	r.refuse(e, nats.ErrMaxPayload)
 	assert.Contains(t, out.String(), "refused=101\n")
+}
+
+// Who waits for the end learns that it is of no use to send the message again; what is left at the finish may be sent again.
+func TestARefusalForGoodIsPermanent(t *testing.T) {
+	var ends []error
+	r := newRig(DefaultProducerConf())
+	r.invalid(outgoing{done: func(err error) { ends = append(ends, err) }}, errors.New("no payload"))
+	require.Len(t, ends, 1)
+	require.EqualError(t, ends[0], "refused for good: no payload")
+	var permanent interface{ Permanent() bool }
+	require.ErrorAs(t, ends[0], &permanent)
+	require.True(t, permanent.Permanent())
 }
 
 // The stream's subjects are changed: nobody takes the messages, until they are changed back.

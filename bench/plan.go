@@ -135,10 +135,10 @@ func build(ctx context.Context, dir string) error {
 
 // run makes rounds until there are enough, or until one more would end too late. It returns how many were made.
 func (p plan) run(ctx context.Context, dir string, r *record, end time.Time) (int, error) {
-	var longest time.Duration
+	var last time.Duration // shorter than the first one, which waits for peers that stand still
 	for round := range p.rounds {
 		began := time.Now()
-		if round > 0 && began.Add(longest).After(end) {
+		if round > 0 && began.Add(last).After(end) {
 			return round, nil
 		}
 		for _, i := range rand.Perm(len(p.jobs)) {
@@ -157,9 +157,8 @@ func (p plan) run(ctx context.Context, dir string, r *record, end time.Time) (in
 				}
 			}
 		}
-		took := time.Since(began)
-		longest = max(longest, took)
-		log.Printf("round %d of %d took %v", round+1, p.rounds, took.Round(time.Second))
+		last = time.Since(began)
+		log.Printf("round %d of %d took %v", round+1, p.rounds, last.Round(time.Second))
 	}
 	return p.rounds, nil
 }

@@ -4,10 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -45,17 +43,7 @@ type Conf struct {
 	Replicas   int           `koanf:"replicas" doc:"servers that keep a copy of a stream that is made here, 1 to 5"`
 	MaxAge     time.Duration `koanf:"max_age" doc:"age at which a stream that is made here removes messages, such as 720h; 0: never"`
 	MaxBytes   int64         `koanf:"max_bytes" doc:"bytes over which a stream that is made here removes the oldest messages; 0: no limit"`
-
-	Store  string `koanf:"store" doc:"folder of the broker, only for a program that starts it by embedded.Start; the block nats.embedded has its own keys"`
-	Sync   string `koanf:"sync" doc:"interval or always, see store"`
-	Listen string `koanf:"listen" doc:"address at which the broker serves other clients, see store; empty: none"`
 }
-
-// Values of Conf.Sync.
-const (
-	SyncInterval = "interval"
-	SyncAlways   = "always"
-)
 
 // DefaultConf is what holds where nothing is configured.
 func DefaultConf() Conf {
@@ -67,8 +55,6 @@ func DefaultConf() Conf {
 		Subject:        "syslog",
 		Duplicates:     2 * time.Minute,
 		Replicas:       1,
-		Store:          "syslog2nats-data",
-		Sync:           SyncInterval,
 	}
 }
 
@@ -110,12 +96,6 @@ func (c Conf) check() error {
 	}
 	c.checkLogin(f)
 	c.checkTLS(f)
-	f.unless(c.Sync == SyncInterval || c.Sync == SyncAlways, "sync", "%q is neither %q nor %q", c.Sync, SyncInterval, SyncAlways)
-	f.unless(c.Store != "" || !c.Embedded(), "store", "is empty")
-	if c.Listen != "" {
-		f.unless(validAddress(c.Listen), "listen", "%q is not an address such as 127.0.0.1:4222", c.Listen)
-		f.unless(c.Embedded(), "listen", "is for the embedded broker, but there are urls")
-	}
 	f.unless(validSubject(c.Subject), "subject", "%q is not a subject", c.Subject)
 	f.unless(c.Stream != "" && !strings.ContainsAny(c.Stream, " \t\r\n.*>/\\"), "stream", "%q is not a stream's name", c.Stream)
 	f.unless(c.Duplicates >= 100*time.Millisecond, "duplicates", "%s is less than the 100ms that NATS wants", c.Duplicates)
@@ -131,14 +111,6 @@ func (c Conf) check() error {
 func validURL(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && u.Hostname() != "" && slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme)
-}
-
-func validAddress(s string) bool {
-	_, port, err := net.SplitHostPort(s)
-	if err == nil {
-		_, err = strconv.ParseUint(port, 10, 16)
-	}
-	return err == nil
 }
 
 // maxSubject keeps a publication's control line below the 4096 bytes over which a server ends the connection.

@@ -21,7 +21,8 @@ func NewProducer(log *slog.Logger) *sputnik.Block {
 		links: make(chan *Connection),
 		hurry: make(chan struct{}),
 	}
-	return sputnik.BlockOf(p, sputnik.WithMailbox(mailbox, sputnik.Wait), sputnik.WithBlockFinishTimeout(finishTimeout))
+	return sputnik.BlockOf(p, sputnik.WithMailbox(mailbox, sputnik.Wait), sputnik.WithBlockFinishTimeout(finishTimeout),
+		sputnik.WithBlockWatchdog(watchdog))
 }
 
 // producer is the block: it takes messages apart, publishes what there is room for, and leaves the rest to Run.

@@ -15,6 +15,7 @@ const (
 	mailbox       = 1000            // messages that wait ahead of the window; a full mailbox holds up the senders
 	lookUpTimeout = 5 * time.Second // for requests to the server
 	maxFlush      = 12 * time.Second
+	watchdog      = 24 * time.Hour           // OnMsg rightly waits while NATS is away, which the connection's status tells
 	finishTimeout = maxFlush + 5*time.Second // of the process's 25 s: the flush begins up to a second late, others need some, too
 	maxFutures    = 1 << 30                  // the window is the producer's own
 )

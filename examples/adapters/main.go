@@ -48,7 +48,11 @@ func fly(folder string, environ []string) (err error) {
 	}
 	connector := nats.NewConnector(slog.Default(), nil)
 	if link.Embedded() {
-		broker, err := embedded.Start(embedded.Conf{Store: link.Store, Listen: link.Listen}, slog.Default())
+		own, err := embedded.ReadConf(conf)
+		if err != nil {
+			return err
+		}
+		broker, err := embedded.Start(own, slog.Default())
 		if err != nil {
 			return err
 		}

@@ -71,7 +71,7 @@ func TestOneBinaryThreeProcesses(t *testing.T) {
 
 // As a user starts it first: with nothing at all.
 func TestBuiltInBroker(t *testing.T) {
-	p := start(t, "ADAPTERS_NATS_LISTEN=127.0.0.1:0")
+	p := start(t, "ADAPTERS_NATS_EMBEDDED_LISTEN=127.0.0.1:0")
 	p.await(t, `\bready\b`, `not ready`)
 	post(t, p.await(t, httpURL), "by HTTP, all in one")
 	for subject := range stored(t, p.await(t, `nats=(nats://\S+)`), 1) {
@@ -151,7 +151,7 @@ func start(t *testing.T, env string, args ...string) *process {
 	require.NoError(t, err)
 	p := &process{cmd: exec.Command(binary, args...), ended: make(chan struct{}), changed: make(chan struct{})}
 	p.cmd.Env = append(os.Environ(), envProgram+"=1", "ADAPTERS_SYSLOG_LISTEN=127.0.0.1:0", "ADAPTERS_HTTP_LISTEN=127.0.0.1:0",
-		"ADAPTERS_NATS_STORE="+t.TempDir(), env)
+		"ADAPTERS_NATS_EMBEDDED_STORE="+t.TempDir(), env)
 	p.cmd.Stdout, p.cmd.Stderr = p, p
 	require.NoError(t, p.cmd.Start())
 	go func() {

@@ -33,6 +33,8 @@ type Program struct {
 	// Check finds what is wrong with the configuration as a whole. What a Section's Check tells needn't be told again. Nil:
 	// nothing to check.
 	Check func(cf sputnik.ConfFactory, blocks []sputnik.BlockDescriptor) error
+	// Refused is told why a reload was refused, beside the log. Nil: nobody else wants to know.
+	Refused func(why error) error
 	// Open makes what a flight needs beside its blocks: it returns options for its process, WithConnector among them, and
 	// what is to be closed behind it. It is called when the configuration is known to be right. Nil: nothing is needed.
 	Open func(f Flight) (opts []sputnik.SputnikOption, closer io.Closer, err error)

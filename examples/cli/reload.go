@@ -24,6 +24,11 @@ func (r *runner) reload(ctx context.Context) error {
 			r.log.Error("fault in the configuration", "error", fault)
 		}
 		r.log.Error("not reloaded, the old configuration goes on", "faults", len(faults))
+		if r.Refused != nil {
+			if untold := r.Refused(err); untold != nil {
+				r.log.Warn("a refused reload could not be told", "error", untold)
+			}
+		}
 		return err
 	}
 	if err := ctx.Err(); err != nil {

@@ -77,6 +77,8 @@ func TestBrokenConfigurationIsNotReloaded(t *testing.T) {
 	assert.Contains(t, text, "source.yaml")
 	assert.Contains(t, text, "sink.yaml")
 	assert.Contains(t, text, "the old configuration goes on")
+	assert.Equal(t, []error{err}, r.refused)
+	assert.Contains(t, text, "nobody listens")
 
 	r.put(t, "sink.yaml", "")
 	r.put(t, "source.yaml", "every: 3s")

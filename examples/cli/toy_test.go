@@ -89,6 +89,7 @@ type toy struct {
 	reload  chan func(context.Context) error // of each flight
 	gate    chan struct{}                    // a slow Init, or a slow end, waits for it; also Open, with hold
 	hold    bool
+	refused []error // that the manager was told of
 	first   struct {
 		First bool `help:"Put quiet in front."`
 	}
@@ -134,6 +135,10 @@ func (y *toy) program() cli.Program {
 			{Section: cli.Section{Name: "sink", About: "takes numbers", Default: sinkConf{At: time.Date(2020, 1, 2, 3, 4, 5, 0, time.UTC)}, Check: cli.Reads(readSink)}, New: idle, Takes: true},
 			{Section: cli.Section{Name: "quiet", About: "does nothing"}, New: idle},
 			{Section: cli.Section{Name: "source", About: "makes numbers", Default: defaultSource(), Check: cli.Reads(readSource)}, New: y.source, To: "to"},
+		},
+		Refused: func(why error) error {
+			y.refused = append(y.refused, why)
+			return errors.New("nobody listens")
 		},
 		Open: func(f cli.Flight) ([]sputnik.SputnikOption, io.Closer, error) {
 			y.reload <- f.Reload

@@ -2,7 +2,6 @@ package main
 
 import (
 	"embed"
-	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -53,7 +52,7 @@ func program() cli.Program {
 		Defaults:  defaults,
 		Flags:     &s.flags,
 		Arrange:   s.arrange,
-		Check:     check,
+		Refused:   systemd.ReloadRefused,
 		Open:      s.open,
 		Sections: []cli.Section{{
 			Name: nats.ConfName, About: "the connection to NATS, and the stream",
@@ -134,19 +133,6 @@ func (s *syslog2nats) arrange(cf sputnik.ConfFactory, blocks []sputnik.BlockDesc
 		blocks = slices.Insert(blocks, at, sputnik.BlockDescriptor{Name: name, Responsibility: name})
 	}
 	return blocks
-}
-
-// check refuses keys that would have no effect: the broker has a configuration of its own.
-func check(cf sputnik.ConfFactory, _ []sputnik.BlockDescriptor) error {
-	conf, _ := nats.ReadConf(cf) // its faults are told by another
-	var faults []error
-	def := nats.DefaultConf()
-	for key, changed := range map[string]bool{"store": conf.Store != def.Store, "sync": conf.Sync != def.Sync, "listen": conf.Listen != def.Listen} {
-		if changed {
-			faults = append(faults, &sputnik.ConfError{Name: nats.ConfName, Key: key, Err: errors.New("is a key of " + embedded.Name)})
-		}
-	}
-	return errors.Join(faults...)
 }
 
 // open makes the connector's plug-in. It finds the broker of this process where there are no urls.

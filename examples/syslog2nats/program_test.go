@@ -45,7 +45,7 @@ func TestConfigurationFaults(t *testing.T) {
 		"order": {"blocks.yaml", "blocks: [{name: syslog}, {name: nats.producer}]", "", []string{
 			`block "syslog"`, `key "to"`, `"nats.producer" has to be listed before "syslog"`,
 		}},
-		"key that moved": {"", "", "S2N_NATS_STORE=x", []string{"S2N_NATS_STORE", `key "store"`, "is a key of nats.embedded"}},
+		"key that moved": {"nats.yaml", "store: x", "", []string{"nats.yaml", `block "nats"`, `key "store"`}},
 		"unknown file":   {"sylog.yaml", "max_line: 1", "", []string{"sylog.yaml", "nothing that runs"}},
 		"capital format": {"syslog.YAML", "max_line: 1", "", []string{"syslog.YAML", "nothing that runs"}},
 		"no block":       {"blocks.yaml", "blocks: []", "", []string{"blocks"}},

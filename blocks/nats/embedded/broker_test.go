@@ -25,8 +25,8 @@ func start(t *testing.T, conf Conf) *Broker {
 }
 
 func TestKeepsItsMessages(t *testing.T) {
-	for _, syncAlways := range []bool{false, true} {
-		conf := Conf{Store: filepath.Join(t.TempDir(), "made"), SyncAlways: syncAlways}
+	for _, policy := range []string{SyncInterval, SyncAlways} {
+		conf := Conf{Store: filepath.Join(t.TempDir(), "made"), Sync: policy}
 		for seq := range uint64(2) {
 			b := start(t, conf)
 			nc, err := nats.Connect("", nats.InProcessServer(b))

@@ -49,9 +49,6 @@ type Conf struct {
 	LeafCreds string   `koanf:"leaf_creds" doc:"file with the JWT and NKey seed for leaf"`
 	LeafCA    string   `koanf:"leaf_tls_ca" doc:"file with the certificates (PEM) that the hub's is checked against; empty: the system's"`
 	LeafLocal []string `koanf:"leaf_local" doc:"subjects that don't go to the hub by themselves, such as syslog.>: what a stream here takes, and a stream of the hub would take too"`
-
-	// SyncAlways is Sync = "always", for a program that makes a Conf by itself.
-	SyncAlways bool `koanf:"-"`
 }
 
 // DefaultConf is what holds where nothing is configured.

@@ -23,7 +23,7 @@ func (c Conf) options(store string) (*server.Options, error) {
 		StoreDir:          store,
 		JetStreamMaxStore: c.StoreMaxBytes,
 		JetStreamDomain:   c.Domain,
-		SyncAlways:        c.SyncAlways || c.Sync == SyncAlways,
+		SyncAlways:        c.Sync == SyncAlways,
 		SyncInterval:      c.SyncInterval,
 	}
 	if c.Listen != "" {

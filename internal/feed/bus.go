@@ -4,6 +4,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/sputnik-go/sputnik/internal/lazy"
 )
 
 // Bus is a Feed to readers that come and go. Nothing is kept, and no goroutine runs, before it is open. Its methods may
@@ -98,7 +100,5 @@ func (b *Bus[T]) Close() <-chan struct{} {
 	if f := b.feed.Load(); f != nil {
 		return f.Close()
 	}
-	done := make(chan struct{})
-	close(done)
-	return done
+	return lazy.Closed()
 }

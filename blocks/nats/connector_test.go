@@ -117,6 +117,15 @@ func TestStreamThatCannotBeUsed(t *testing.T) {
 	}
 }
 
+// A server that is left alone tells about the stream, and would have us connected, again and again, to nobody.
+func TestStreamWithoutLeader(t *testing.T) {
+	conf := DefaultConf()
+	info := &jetstream.StreamInfo{Config: conf.streamConfig(), Cluster: &jetstream.ClusterInfo{Name: "C"}}
+	require.ErrorContains(t, conf.checkStream(info), "it has no leader")
+	info.Cluster.Leader = "node1"
+	require.NoError(t, conf.checkStream(info))
+}
+
 func TestConfIsChecked(t *testing.T) {
 	cases := map[string]struct {
 		change func(*Conf)

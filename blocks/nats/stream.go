@@ -19,17 +19,23 @@ func (c *Connection) ensureStream(ctx context.Context, conf Conf) error {
 		return err
 	}
 	c.Stream, c.Info = stream, stream.CachedInfo()
-	if !slices.ContainsFunc(c.Info.Config.Subjects, func(s string) bool { return s == conf.wildcard() || s == ">" }) {
-		return fmt.Errorf("it takes the subjects %q, not %q", c.Info.Config.Subjects, conf.wildcard())
-	}
-	if c.Info.Config.Sealed {
+	return conf.checkStream(c.Info)
+}
+
+// checkStream tells why the stream there is can't be used.
+func (c Conf) checkStream(info *jetstream.StreamInfo) error {
+	config := info.Config
+	switch {
+	case !slices.ContainsFunc(config.Subjects, func(s string) bool { return s == c.wildcard() || s == ">" }):
+		return fmt.Errorf("it takes the subjects %q, not %q", config.Subjects, c.wildcard())
+	case config.Sealed:
 		return errors.New("it is sealed")
-	}
-	if c.Info.Config.Retention != jetstream.LimitsPolicy {
-		return fmt.Errorf("its retention is %s, not limits: what is stored in it could not be looked up", c.Info.Config.Retention)
-	}
-	if c.Info.Config.NoAck {
+	case config.Retention != jetstream.LimitsPolicy:
+		return fmt.Errorf("its retention is %s, not limits: what is stored in it could not be looked up", config.Retention)
+	case config.NoAck:
 		return errors.New("it doesn't acknowledge (no_ack)")
+	case info.Cluster != nil && info.Cluster.Leader == "": // any server answers for such a stream; none takes a message
+		return errors.New("it has no leader: too few servers of its cluster are up")
 	}
 	return nil
 }

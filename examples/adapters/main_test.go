@@ -4,13 +4,17 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -20,78 +24,257 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/sputnik-go/sputnik/blocks/nats/embedded/brokertest"
+	"github.com/sputnik-go/sputnik"
+	"github.com/sputnik-go/sputnik/examples/cli"
 )
 
 const (
-	envProgram = "ADAPTERS_TEST_PROGRAM"
+	envProgram = "TEST_PROGRAM"
 	patience   = 60 * time.Second // a test that waits longer has failed
 )
 
-// TestMain makes of the test binary, executed anew, a NATS server or the program under test.
+// TestMain makes of the test binary, executed anew, the program under test.
 func TestMain(m *testing.M) {
-	brokertest.Serve()
 	if os.Getenv(envProgram) != "" {
 		main()
-		return
 	}
 	goleak.VerifyTestMain(m)
 }
 
-// Three processes of one binary: all adapters, syslog alone, HTTP alone. What is sent through each is in the stream.
+// Three processes of one binary: all adapters with the broker, syslog alone, HTTP alone. What is sent to each is in the stream,
+// and printed by the first.
 func TestOneBinaryThreeProcesses(t *testing.T) {
-	server := brokertest.Start(t)
-	env := "ADAPTERS_NATS_URLS=" + server.URL
-	all, syslogOnly, httpOnly := start(t, env), start(t, env, "-conf", "conf/syslog"), start(t, env, "-conf", "conf/http")
-
-	for _, p := range []*process{all, syslogOnly, httpOnly} {
-		p.await(t, `\bready\b`, `not ready`)
+	commands := commands(t)
+	all := start(t, nil, commands[0]...)
+	broker := all.await(t, `nats=(nats://\S+)`)
+	urls := []string{"ADAPTERS_NATS_URLS=" + broker}
+	syslogOnly, httpOnly := start(t, urls, commands[1]...), start(t, urls, commands[2]...)
+	processes := []*process{syslogOnly, httpOnly, all}
+	for _, p := range processes {
+		p.await(t, ready)
 	}
-	syslog(t, all.await(t, syslogAddress), "by syslog, all in one")
+	send(t, all.await(t, syslogAddress), "by syslog, all in one")
 	post(t, all.await(t, httpURL), "by HTTP, all in one")
-	syslog(t, syslogOnly.await(t, syslogAddress), "by syslog, alone")
+	send(t, syslogOnly.await(t, syslogAddress), "by syslog, alone")
 	post(t, httpOnly.await(t, httpURL), "by HTTP, alone")
 	want := map[string]string{
 		"by syslog, all in one": "adapters.user.notice", "by syslog, alone": "adapters.user.notice",
 		"by HTTP, all in one": "adapters.orders.new", "by HTTP, alone": "adapters.orders.new",
 	}
-	for subject, data := range stored(t, server.URL, len(want)) {
+	for subject, data := range stored(t, broker, len(want)) {
 		text := regexp.MustCompile(`by (syslog|HTTP), (all in one|alone)`).FindString(data)
 		assert.Equal(t, want[text], subject, data)
+		all.await(t, `^#\d+ .*`+text)
 		delete(want, text)
 	}
 	assert.Empty(t, want)
 
-	for _, p := range []*process{all, syslogOnly, httpOnly} {
+	for _, p := range processes {
 		assert.Zero(t, p.end(t))
 	}
 	assert.NotContains(t, syslogOnly.String(), "block=http")
 	assert.NotContains(t, httpOnly.String(), "block=syslog")
 }
 
-// As a user starts it first: with nothing at all.
-func TestBuiltInBroker(t *testing.T) {
-	p := start(t, "ADAPTERS_NATS_EMBEDDED_LISTEN=127.0.0.1:0")
-	p.await(t, `\bready\b`, `not ready`)
-	post(t, p.await(t, httpURL), "by HTTP, all in one")
-	for subject := range stored(t, p.await(t, `nats=(nats://\S+)`), 1) {
-		assert.Equal(t, "adapters.orders.new", subject)
-	}
+// A process goes on with other adapters when its list is another one and SIGHUP comes.
+func TestReloadWithAnotherList(t *testing.T) {
+	conf := filepath.Join(t.TempDir(), "conf.yaml")
+	write := func(blocks string) { require.NoError(t, os.WriteFile(conf, []byte("blocks: ["+blocks+"]"), 0o600)) }
+	write("{name: nats.embedded}, {name: nats.tail}, {name: nats.producer}, {name: syslog}")
+	p := start(t, nil, "--conf", conf)
+	p.await(t, ready)
+	send(t, p.await(t, syslogAddress), "before")
+	p.await(t, `^#1 .*before`)
+
+	write("{name: nats.embedded}, {name: htp}")
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGHUP))
+	p.await(t, `did you mean .*http`)
+	p.await(t, `not reloaded, the old configuration goes on`)
+
+	write("{name: nats.embedded}, {name: nats.tail}, {name: nats.producer}, {name: http}")
+	p.mark()
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGHUP))
+	p.await(t, `msg=reloaded`)
+	p.await(t, ready)
+	post(t, p.await(t, httpURL), "after")
+	p.await(t, `^#2 adapters.orders.new .*after`)
 	assert.Zero(t, p.end(t))
 }
 
-func TestAWrongConfigurationIsNamed(t *testing.T) {
-	p := start(t, "ADAPTERS_HTTP_LISTEN=0.0.0.0:0")
-	assert.Equal(t, 1, p.exit(t))
-	assert.Contains(t, p.String(), `block "http": key "listen": "0.0.0.0:0" can be reached from other machines`)
+func TestConfigurationsAreRight(t *testing.T) {
+	for _, args := range commands(t) {
+		stdout, stderr, code := call(t, nil, append([]string{"validate"}, args...)...)
+		assert.Equal(t, "ok\n", stdout)
+		assert.Empty(t, stderr)
+		assert.Equal(t, cli.ExitClean, code)
+	}
+}
+
+// The lists in the README are the one that is built in, and a right one.
+func TestREADME(t *testing.T) {
+	lists := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(readme(t), -1)
+	require.Len(t, lists, 2)
+	builtIn, err := os.ReadFile("conf/blocks.yaml")
+	require.NoError(t, err)
+	assert.Contains(t, string(builtIn), lists[0][1])
+
+	conf := filepath.Join(t.TempDir(), "mine.yaml")
+	validate := func(text string) (string, int) {
+		require.NoError(t, os.WriteFile(conf, []byte(text), 0o600))
+		_, stderr, code := call(t, nil, "validate", "--conf", conf)
+		return strings.ReplaceAll(stderr, conf, "mine.yaml"), code
+	}
+	faults, code := validate(lists[1][1])
+	assert.Empty(t, faults)
+	assert.Equal(t, cli.ExitClean, code)
+	faults, code = validate(strings.NewReplacer("http\n  - name", "htp\n  - name", "127.0.0.1:", "").Replace(lists[1][1]))
+	assert.Contains(t, readme(t), "\n"+faults)
+	assert.Equal(t, cli.ExitUsage, code)
+}
+
+// No two of the three processes want the same port, and the README sends to no other one.
+func TestAddresses(t *testing.T) {
+	taken := map[string]string{}
+	for _, args := range commands(t) {
+		path := strings.TrimPrefix(strings.Join(args, " "), "--conf ")
+		cf, err := sputnik.NewConfFactory(sputnik.ConfSources{Defaults: program().Defaults, Path: path})
+		require.NoError(t, err)
+		blocks, err := sputnik.AppBlocks(cf)
+		require.NoError(t, err)
+		for _, b := range blocks {
+			var keys map[string]any
+			if err := cf(b.Name, &keys); err != nil || keys["listen"] == nil {
+				continue // it has none
+			}
+			address := strings.Trim(fmt.Sprint(keys["listen"]), "[]")
+			assert.Empty(t, taken[address], "%s of %s in %q", address, b, path)
+			taken[address] = b.Name
+		}
+	}
+	assert.Len(t, taken, 4+2+2)
+	for _, m := range regexp.MustCompile(`(?:-P |//127\.0\.0\.1:)(\d+)`).FindAllStringSubmatch(readme(t), -1) {
+		assert.Contains(t, slices.Collect(maps.Keys(taken)), "127.0.0.1:"+m[1])
+	}
+}
+
+func TestAllFaultsAreNamed(t *testing.T) {
+	conf := filepath.Join(t.TempDir(), "conf.yaml")
+	require.NoError(t, os.WriteFile(conf, []byte(`
+blocks: [{name: nats.producer}, {name: syslog}, {name: htp}]
+nats: {ack_timeout: 5}
+syslog: {lisen: [x], max_line: 0}
+`), 0o600))
+	environ := []string{"ADAPTERS_ADMIN_LISTEN=127.0.0.1:0", "ADAPTERS_NATS_PRODUCER_MAX_PENDING=0", "ADAPTERS_SYSLOG_MAX_CON=1"}
+	for _, command := range []string{"validate", "run", "list"} {
+		stdout, stderr, code := call(t, environ, command, "--conf", conf)
+		assert.Empty(t, stdout)
+		assert.Equal(t, cli.ExitUsage, code)
+		assert.Contains(t, stderr, conf+`: block "blocks": key "blocks[2]": there is no block "htp", did you mean "http"?`)
+		assert.Contains(t, stderr, conf+`: block "nats": key "ack_timeout": want a duration with its unit`)
+		assert.Contains(t, stderr, conf+`: block "syslog": key "lisen": unknown key, did you mean "listen"?`)
+		assert.Contains(t, stderr, `ADAPTERS_NATS_PRODUCER_MAX_PENDING: block "nats.producer": key "max_pending"`)
+		assert.Contains(t, stderr, `variable=ADAPTERS_SYSLOG_MAX_CON known=ADAPTERS_SYSLOG_MAX_CONN`)
+		assert.NotContains(t, stderr, "listening")
+	}
+}
+
+func TestTheBrokersPlace(t *testing.T) {
+	for list, want := range map[string]string{
+		"nats.producer http":                         `block "nats": key "urls": there are none`,
+		"nats.embedded nats.producer http urls":      `block "nats": key "urls": they lead to another broker`,
+		"admin nats.producer nats.embedded http":     `block "blocks": key "blocks[2]": nats.embedded has to be listed before`,
+		"nats.tail nats.embedded nats.producer http": `block "blocks": key "blocks[1]": nats.embedded has to be listed before`,
+		"nats.embedded nats.producer http":           "",
+		"nats.producer http urls":                    "",
+	} {
+		names, urls := strings.CutSuffix(list, " urls")
+		text := "blocks: [{name: " + strings.ReplaceAll(names, " ", "}, {name: ") + "}]\n"
+		if urls {
+			text += "nats: {urls: [nats://127.0.0.1:4222]}\n"
+		}
+		conf := filepath.Join(t.TempDir(), "conf.yaml")
+		require.NoError(t, os.WriteFile(conf, []byte(text), 0o600))
+		_, stderr, code := call(t, nil, "validate", "--conf", conf)
+		if want == "" {
+			assert.Zero(t, code, stderr)
+			continue
+		}
+		assert.Equal(t, cli.ExitUsage, code, list)
+		assert.Contains(t, stderr, conf+": "+want)
+	}
+}
+
+func TestList(t *testing.T) {
+	want := []string{
+		"admin nats.embedded nats.tail nats.producer syslog>nats.producer http>nats.producer",
+		"admin nats.producer syslog>nats.producer",
+		"admin nats.producer http>nats.producer",
+	}
+	for i, args := range commands(t) {
+		stdout, _, code := call(t, nil, append([]string{"list"}, args...)...)
+		assert.Equal(t, cli.ExitClean, code)
+		known, runs, _ := strings.Cut(stdout, "RUNS")
+		var blocks []string
+		for _, m := range regexp.MustCompile(`(?m)^\d+\. (\S+) +\S+(?: +(\S+))?$`).FindAllStringSubmatch(runs, -1) {
+			blocks = append(blocks, strings.TrimSuffix(m[1]+">"+m[2], ">"))
+		}
+		assert.Equal(t, want[i], strings.Join(blocks, " "))
+		for _, name := range []string{"admin", "http", "nats.embedded", "nats.producer", "nats.tail", "syslog"} {
+			assert.Regexp(t, `(?m)^`+name+` +\w`, known)
+		}
+	}
+}
+
+// What config prints is right as it is, and the same as what is built in.
+func TestConfig(t *testing.T) {
+	folder := t.TempDir()
+	_, stderr, code := call(t, nil, "config", "--write", folder)
+	require.Equal(t, cli.ExitClean, code, stderr)
+	stdout, stderr, code := call(t, nil, "validate", "--conf", folder)
+	assert.Equal(t, cli.ExitClean, code)
+	assert.Equal(t, "ok\n", stdout)
+	assert.Empty(t, stderr)
+	mine, _, _ := call(t, nil, "list", "--conf", folder)
+	builtIn, _, _ := call(t, nil, "list")
+	assert.Equal(t, builtIn, mine)
+
+	table, _, code := call(t, nil, "config", "--env")
+	assert.Equal(t, cli.ExitClean, code)
+	assert.Regexp(t, `(?m)^ADAPTERS_HTTP_LISTEN +text +127\.0\.0\.1:18080$`, table)
+}
+
+func readme(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	return string(text)
+}
+
+// commands are the arguments with which the README starts processes: all adapters, syslog alone, HTTP alone.
+func commands(t *testing.T) (args [][]string) {
+	t.Helper()
+	for _, m := range regexp.MustCompile(`(?m)^go run \./examples/adapters\b *(--conf.*)?$`).FindAllStringSubmatch(readme(t), -1) {
+		args = append(args, strings.Fields(strings.ReplaceAll(m[1], "examples/adapters/", "")))
+	}
+	require.Equal(t, [][]string{{}, {"--conf", "only-syslog.yaml"}, {"--conf", "only-http.yaml"}}, args)
+	return args
+}
+
+// call runs a command to its end, in this process.
+func call(t *testing.T, environ []string, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	var out, errs strings.Builder
+	code = program().Run(cli.Invocation{Args: args, Environ: environ, Stdout: &out, Stderr: &errs})
+	return out.String(), errs.String(), code
 }
 
 const (
+	ready         = `msg=ready\b`
 	syslogAddress = `listening.* tcp=(\S+)`
-	httpURL       = `listening.* url=(\S+)`
+	httpURL       = `listening.* url=(\S+/v1/messages)`
 )
 
-func syslog(t *testing.T, address, text string) {
+func send(t *testing.T, address, text string) {
 	t.Helper()
 	c, err := net.Dial("tcp", address)
 	require.NoError(t, err)
@@ -140,18 +323,21 @@ type process struct {
 	ended chan struct{}
 
 	mu      sync.Mutex
-	text    strings.Builder // what it has logged
+	text    strings.Builder // what it has written
+	seen    int             // so much of text await passes over
 	changed chan struct{}   // closed, and made anew, by each Write
 }
 
 // start starts the program on free ports.
-func start(t *testing.T, env string, args ...string) *process {
+func start(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
 	binary, err := os.Executable()
 	require.NoError(t, err)
 	p := &process{cmd: exec.Command(binary, args...), ended: make(chan struct{}), changed: make(chan struct{})}
-	p.cmd.Env = append(os.Environ(), envProgram+"=1", "ADAPTERS_SYSLOG_LISTEN=127.0.0.1:0", "ADAPTERS_HTTP_LISTEN=127.0.0.1:0",
-		"ADAPTERS_NATS_EMBEDDED_STORE="+t.TempDir(), env)
+	p.cmd.Env = slices.Concat(os.Environ(), []string{
+		envProgram + "=1", "ADAPTERS_ADMIN_LISTEN=127.0.0.1:0", "ADAPTERS_SYSLOG_LISTEN=127.0.0.1:0", "ADAPTERS_HTTP_LISTEN=127.0.0.1:0",
+		"ADAPTERS_NATS_EMBEDDED_LISTEN=127.0.0.1:0", "ADAPTERS_NATS_EMBEDDED_STORE=" + t.TempDir(),
+	}, env)
 	p.cmd.Stdout, p.cmd.Stderr = p, p
 	require.NoError(t, p.cmd.Start())
 	go func() {
@@ -182,22 +368,23 @@ func (p *process) String() string {
 	return p.text.String()
 }
 
-// await waits for a line that matches, and doesn't match one of the others. It returns the first group, if there is one.
-func (p *process) await(t *testing.T, pattern string, not ...string) string {
+// mark has await pass over what was written until now.
+func (p *process) mark() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.seen = p.text.Len()
+}
+
+// await waits for a line that matches, and is complete. It returns the first group, if there is one.
+func (p *process) await(t *testing.T, pattern string) string {
 	t.Helper()
-	late := time.After(patience)
+	re, late := regexp.MustCompile(pattern), time.After(patience)
 	for {
 		p.mu.Lock()
-		text, changed := p.text.String(), p.changed
+		text, changed := p.text.String()[p.seen:], p.changed
 		p.mu.Unlock()
-	lines:
 		for line := range strings.Lines(text) {
-			for _, n := range not {
-				if regexp.MustCompile(n).MatchString(line) {
-					continue lines
-				}
-			}
-			if m := regexp.MustCompile(pattern).FindStringSubmatch(line); m != nil {
+			if m := re.FindStringSubmatch(line); m != nil && strings.HasSuffix(line, "\n") {
 				return m[len(m)-1]
 			}
 		}

@@ -41,7 +41,7 @@ func Main(p Program) int {
 
 // arguments are those that every program has. A command is a field.
 type arguments struct {
-	Conf      string `placeholder:"PATH" help:"Configuration: a folder with NAME.yaml (yml, json, toml) for each block, or one file with a section for each. It goes before what is built in; variables go before both."`
+	Conf      string `placeholder:"PATH" help:"Configuration: a folder with NAME.yaml (yml, json, toml) for each block, or one file with a section for each. It overrides what is built in; environment variables override both."`
 	LogLevel  string `enum:"debug,info,warn,error" default:"info" placeholder:"LEVEL" help:"Log from this level on: debug, info, warn, error."`
 	LogFormat string `enum:"text,json" default:"text" placeholder:"FORMAT" help:"Log as text or json, to the standard error."`
 
@@ -79,8 +79,21 @@ func (p Program) Run(inv Invocation) int {
 		code = ExitUsage
 	}
 	// Not as a log record: it may have several lines, and a person reads it.
-	_, _ = fmt.Fprintf(r.Stderr, "%s: %v\n", r.Name, err)
+	_, _ = fmt.Fprintf(r.Stderr, "%s: %v\n", r.Name, inShort(err))
 	return code
+}
+
+// inShort is err without the stacks of panics and of stuck blocks, which are in the log.
+func inShort(err error) error {
+	var parts []error
+	for _, e := range each(err) {
+		if flight, ok := errors.AsType[*sputnik.FlightError](e); ok {
+			text, _, _ := strings.Cut(flight.Error(), "\n\n")
+			e = errors.New(text)
+		}
+		parts = append(parts, e)
+	}
+	return errors.Join(parts...)
 }
 
 func (r *program) commands() map[string]func() error {
@@ -116,7 +129,7 @@ func (r *program) parse() (command string, code int) {
 	case shown:
 		return "", ExitClean
 	case err != nil:
-		_, _ = fmt.Fprintf(r.Stderr, "%s: %v\nusage: %s, see %s --help\n", r.Name, r.withNearest(err, parser), usage(r.Name), r.Name)
+		_, _ = fmt.Fprintf(r.Stderr, "%s: %v\nusage: %s, see %s --help\n", r.Name, explained(err, parser), usage(r.Name), r.Name)
 		return "", ExitUsage
 	}
 	return strings.Fields(cmp.Or(ctx.Command(), "run"))[0], 0
@@ -145,26 +158,29 @@ func twoDashes(args []string, flags [][]*kong.Flag) []string {
 	return all
 }
 
-// withNearest adds a suggestion to an error that has none.
-func (r *program) withNearest(err error, parser *kong.Kong) error {
-	var known []string
+// explained says it in our words, with what is most like the wrong argument.
+func explained(err error, parser *kong.Kong) error {
 	text := err.Error()
+	if flag, _, ok := strings.Cut(text, `: expected string value but got "EOL"`); ok {
+		return fmt.Errorf("%s needs a value", flag)
+	}
 	_, wrong, found := strings.Cut(text, "unexpected argument ")
-	if found {
-		for _, c := range parser.Model.Children {
-			known = append(known, c.Name)
-		}
-	} else if _, wrong, found = strings.Cut(text, "unknown flag "); found {
-		for _, group := range parser.Model.AllFlags(false) {
-			for _, f := range group {
-				known = append(known, "--"+f.Name)
-			}
-		}
+	if !found {
+		_, wrong, found = strings.Cut(text, "unknown flag ")
 	}
 	if !found || strings.Contains(text, "did you mean") {
 		return err
 	}
-	return fmt.Errorf("%w, did you mean %q?", err, nearest(wrong, known))
+	var known []string
+	for _, c := range parser.Model.Children {
+		known = append(known, c.Name)
+	}
+	for _, group := range parser.Model.AllFlags(false) {
+		for _, f := range group {
+			known = append(known, "--"+f.Name)
+		}
+	}
+	return fmt.Errorf("%w%s", err, didYouMean(wrong, known))
 }
 
 func (r *program) logger() *slog.Logger {
@@ -175,7 +191,7 @@ func (r *program) logger() *slog.Logger {
 	if r.args.LogFormat == "json" {
 		return slog.New(slog.NewJSONHandler(r.Stderr, opts))
 	}
-	return slog.New(slog.NewTextHandler(r.Stderr, opts))
+	return slog.New(newTextLog(r.Stderr, opts))
 }
 
 func (r *program) validate() error {

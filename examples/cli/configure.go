@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -27,17 +28,21 @@ func (r *program) configure() (settings, error) {
 	if err != nil {
 		return set, err
 	}
+	var faults []error
+	for _, s := range r.Sections {
+		faults = append(faults, r.locate(s.check(set.cf)))
+	}
 	if set.blocks, err = sputnik.AppBlocks(set.cf); err != nil {
-		return set, err
+		faults = append(faults, r.locate(err))
+		for _, b := range r.Blocks { // nobody knows which of them run: whatever is wrong is told
+			faults = append(faults, r.locate(b.check(set.cf)))
+		}
+		return set, joined(faults)
 	}
 	if r.Arrange != nil {
 		set.blocks = r.Arrange(set.cf, set.blocks)
 	}
-	faults := r.checkFiles(set)
-	for _, s := range r.Sections {
-		faults = append(faults, s.check(set.cf))
-	}
-	faults = append(faults, r.checkList(set))
+	faults = append(faults, r.checkNames(set), r.locate(r.checkList(set)))
 	for _, b := range set.blocks {
 		known, ok := r.block(b.Name)
 		if !ok {
@@ -47,13 +52,26 @@ func (r *program) configure() (settings, error) {
 		if err == nil {
 			err = r.checkReceiver(set, b, known)
 		}
-		faults = append(faults, err)
+		faults = append(faults, r.locate(err, b.Responsibility))
 	}
 	if r.Check != nil {
-		faults = append(faults, r.Check(set.cf, set.blocks))
+		faults = append(faults, r.locate(r.Check(set.cf, set.blocks)))
 	}
 	r.warnOfVariables(set)
-	return set, r.locate(errors.Join(faults...))
+	return set, joined(faults)
+}
+
+// joined tells each fault once: blocks that share a configuration share its faults.
+func joined(faults []error) error {
+	var all []error
+	told := make(map[string]bool)
+	for _, fault := range each(errors.Join(faults...)) {
+		if fault != nil && !told[fault.Error()] {
+			told[fault.Error()] = true
+			all = append(all, fault)
+		}
+	}
+	return errors.Join(all...)
 }
 
 func (s Section) check(cf sputnik.ConfFactory) error {
@@ -70,10 +88,10 @@ func (r *program) checkList(set settings) error {
 	var faults []error
 	for i, b := range set.blocks {
 		fault := func(format string, args ...any) {
-			faults = append(faults, &sputnik.ConfError{Name: "blocks", Key: fmt.Sprintf("blocks[%d]", i), Err: fmt.Errorf(format, args...)})
+			faults = append(faults, &sputnik.ConfError{Name: blocksName, Key: fmt.Sprintf("blocks[%d]", i), Err: fmt.Errorf(format, args...)})
 		}
 		if factories[b.Name] == nil {
-			fault("there is no block %q, did you mean %q?", b.Name, nearest(b.Name, r.names()))
+			fault("there is no block %q%s", b.Name, didYouMean(b.Name, r.names()))
 		}
 		if slices.Contains(taken, b.Responsibility) {
 			fault("responsibility %q is taken", b.Responsibility)
@@ -142,30 +160,57 @@ func (r *program) isUsage(err error) bool {
 	return conf || setUp
 }
 
-// locate adds to each fault where the value that was refused comes from.
-func (r *program) locate(err error) error {
+// locate adds to each fault where the value that was refused comes from: from what is configured under its name, or under
+// one of those that go over it.
+func (r *program) locate(err error, over ...string) error {
 	for _, e := range each(err) {
 		if ce, ok := errors.AsType[*sputnik.ConfError](e); ok && ce.Source == "" {
-			ce.Source = r.source(ce)
+			ce.Source = r.source(ce.Key, append(over, ce.Name))
 		}
 	}
 	return err
 }
 
-// source is the last layer that has a say on a key: the environment, the configured path, or what is built in.
-func (r *program) source(ce *sputnik.ConfError) string {
-	variable := r.variable(ce.Name, ce.Key)
-	if slices.ContainsFunc(r.Environ, func(e string) bool {
-		return strings.HasPrefix(e, variable+"=") || strings.HasPrefix(e, variable+"_FILE=")
-	}) {
-		return variable
+// source is the variable, or the file, that has the last say on a key, else a file that could have had it. The first name
+// goes before the others.
+func (r *program) source(key string, names []string) string {
+	key, _, _ = strings.Cut(key, "[") // a list is one value
+	top, _, _ := strings.Cut(key, ".")
+	could := "built-in"
+	files, err := sputnik.NewConfFactory(sputnik.ConfSources{Path: r.args.Conf})
+	if err != nil {
+		return could
 	}
-	switch files, err := filepath.Glob(filepath.Join(r.args.Conf, ce.Name+".*")); {
-	case r.args.Conf == "" || err != nil:
-	case len(files) > 0:
-		return files[0]
-	case !isFolder(r.args.Conf):
-		return r.args.Conf
+	for _, name := range names {
+		for _, variable := range []string{r.variable(name, key), r.variable(name, key) + "_FILE"} {
+			if r.variableOf(variable) != "" {
+				return variable
+			}
+		}
+		var keys map[string]any
+		if errors.Is(files(name, &keys), fs.ErrNotExist) {
+			continue
+		}
+		for key := range keys {
+			if strings.EqualFold(key, top) {
+				return r.file(name)
+			}
+		}
+		if could == "built-in" {
+			could = r.file(name)
+		}
 	}
-	return fmt.Sprintf("built-in %s.yaml", ce.Name)
+	return could
+}
+
+// file is the one that configures that name.
+func (r *program) file(name string) string {
+	if isFolder(r.args.Conf) {
+		for _, format := range formats {
+			if path := filepath.Join(r.args.Conf, name+format); isFile(path) {
+				return path
+			}
+		}
+	}
+	return r.args.Conf
 }

@@ -68,7 +68,7 @@ func (r *program) version() error {
 	if setting["vcs.modified"] == "true" {
 		revision += " (modified)"
 	}
-	return r.print(fmt.Sprintf("%s %s\nrevision %s %s\n%s %s/%s\n", r.Name,
+	return r.print(trimmed(fmt.Sprintf("%s %s\nrevision %s %s\n%s %s/%s\n", r.Name,
 		cmp.Or(info.Main.Version, "(devel)"), revision, setting["vcs.time"],
-		cmp.Or(info.GoVersion, "go unknown"), cmp.Or(setting["GOOS"], "unknown"), cmp.Or(setting["GOARCH"], "unknown")))
+		cmp.Or(info.GoVersion, "go unknown"), cmp.Or(setting["GOOS"], "unknown"), cmp.Or(setting["GOARCH"], "unknown"))))
 }

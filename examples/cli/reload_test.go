@@ -122,6 +122,19 @@ func TestFailureEndsAll(t *testing.T) {
 	assert.Contains(t, r.journal.String(), `block "source": Run: fails`)
 }
 
+// A person can read why, and the stack is told once by each record, and not at all in the last word.
+func TestPanic(t *testing.T) {
+	r := run(t, "source.yaml", "odd: panic")
+	assert.Equal(t, cli.ExitFailure, r.exit(t))
+	text := r.journal.String()
+	assert.True(t, strings.HasSuffix(text, "\ntoy: stopped by: block \"source\": Run: panic: beyond repair\n"), text)
+	assert.Regexp(t, `(?m)^\S+ level=ERROR msg="black box" why=.*\n\treport:\n\t\tblack box of `, text)
+	_, end, _ := strings.Cut(text, `msg="process finished"`)
+	assert.Contains(t, end, "\n\terror:\n\t\tstopped by: ")
+	assert.Equal(t, 1, strings.Count(end, "[running]"), end)
+	assert.NotContains(t, text, `\n`)
+}
+
 // A signal that comes while one flight ends, and another one is to follow, ends the process.
 func TestSignalBetweenFlights(t *testing.T) {
 	r := run(t, "source.yaml", "odd: end slowly")

@@ -17,8 +17,8 @@ import (
 // configTo says what of the configuration is printed, and where to.
 type configTo struct {
 	Env   bool     `help:"Print the environment variables instead, with types and defaults."`
-	Write string   `placeholder:"FOLDER" help:"Write a file for each name into this folder, where there is none yet."`
-	Names []string `arg:"" optional:"" name:"NAME" help:"Only the configuration of these names; list shows which there are."`
+	Write string   `placeholder:"FOLDER" help:"Write a file for each name into this folder; what is there already stays."`
+	Names []string `arg:"" optional:"" name:"NAME" help:"Only the configuration of these names, such as blocks."`
 }
 
 // config prints a sample configuration, or the table of variables.
@@ -34,25 +34,60 @@ func (r *program) config() error {
 	if r.args.Config.Env {
 		return r.printVariables(cf, sections)
 	}
-	var documents []string
-	for _, s := range sections {
-		text, err := s.sample(cf)
-		if err != nil {
-			return err
-		}
-		if r.args.Config.Write != "" {
-			err = create(filepath.Join(r.args.Config.Write, s.Name+".yaml"), text)
-		}
-		if err != nil {
-			return err
-		}
-		documents = append(documents, text)
-	}
 	if r.args.Config.Write != "" {
-		return nil
+		return write(r.args.Config.Write, cf, sections)
 	}
-	return r.print(strings.Join(documents, "---\n"))
+	var text strings.Builder
+	text.WriteString("# For --conf: one file, with a section for each name. --write FOLDER makes a file of each.\n")
+	for _, s := range sections {
+		section, err := s.sample(cf)
+		if err != nil {
+			return err
+		}
+		if s.Name != blocksName { // its section may be the list itself
+			key := &yaml.Node{Kind: yaml.ScalarNode, Value: s.Name}
+			section = &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{key, section}}
+		}
+		written, err := document(s.About, section)
+		if err != nil {
+			return err
+		}
+		text.WriteString("\n" + written)
+	}
+	return r.print(text.String())
 }
+
+// write makes a file of each section. What is there stays.
+func write(folder string, cf sputnik.ConfFactory, sections []Section) error {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
+	var faults []error
+	for _, s := range sections {
+		sample, err := s.sample(cf)
+		if err != nil {
+			return err
+		}
+		text, err := document(s.Name+".yaml: "+s.About+"\n", sample)
+		if err != nil {
+			return err
+		}
+		faults = append(faults, create(filepath.Join(folder, s.Name+".yaml"), text))
+	}
+	return errors.Join(faults...)
+}
+
+// document is YAML with a comment in front.
+func document(about string, node *yaml.Node) (string, error) {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "# %s\n", about)
+	e := yaml.NewEncoder(&b)
+	e.SetIndent(2)
+	err := errors.Join(e.Encode(node), e.Close())
+	return b.String(), err
+}
+
+const blocksName = "blocks"
 
 // blockList is the configuration "blocks", as sputnik.AppBlocks reads it.
 type blockList struct {
@@ -66,7 +101,7 @@ type listed struct {
 
 // chosen are the sections that the arguments name, or all.
 func (r *program) chosen() ([]Section, error) {
-	all := append([]Section{{Name: "blocks", About: "which blocks run", Default: blockList{}}}, r.sections()...)
+	all := append([]Section{{Name: blocksName, About: "which blocks run", Default: blockList{}}}, r.sections()...)
 	if len(r.args.Config.Names) == 0 {
 		return all, nil
 	}
@@ -80,7 +115,7 @@ func (r *program) chosen() ([]Section, error) {
 	for _, name := range r.args.Config.Names {
 		s, ok := known[name]
 		if !ok {
-			return nil, &sputnik.ConfError{Name: name, Err: fmt.Errorf("nothing is configured under this name, did you mean %q?", nearest(name, names))}
+			return nil, &sputnik.ConfError{Name: name, Err: fmt.Errorf("nothing is configured under this name; there are %s", strings.Join(names, ", "))}
 		}
 		chosen = append(chosen, s)
 	}
@@ -97,22 +132,17 @@ func create(path, text string) error {
 	return errors.Join(err, f.Close())
 }
 
-// sample is a YAML document with every key, what it means, and its default.
-func (s Section) sample(cf sputnik.ConfFactory) (string, error) {
+// sample has every key, what it means, and its default.
+func (s Section) sample(cf sputnik.ConfFactory) (*yaml.Node, error) {
 	conf, err := s.read(cf)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	node, err := mapping(conf, comment)
 	if err != nil {
-		return "", fmt.Errorf("configuration %q: %w", s.Name, err)
+		return nil, fmt.Errorf("configuration %q: %w", s.Name, err)
 	}
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "# %s.yaml: %s\n\n", s.Name, s.About)
-	e := yaml.NewEncoder(&b)
-	e.SetIndent(2)
-	err = errors.Join(e.Encode(node), e.Close())
-	return b.String(), err
+	return node, nil
 }
 
 // mapping has a comment for each key where about says so; an item of a list needs none, as the list's says it all.

@@ -29,7 +29,6 @@ import (
 const adminName = "admin"
 
 const (
-	refresh     = time.Second
 	answerLimit = 3 * time.Second
 	longest     = 16 << 20 // bytes of an answer
 )
@@ -39,7 +38,7 @@ type topSettings struct {
 	Once  bool          `help:"Print once; so does an output that is no terminal."`
 	Every time.Duration `default:"1s" placeholder:"TIME" help:"Refresh so often (1s)."`
 	CA    string        `placeholder:"FILE" help:"Certificates to check the process's own against; else tls_cert of the block admin, and the system's."`
-	URL   string        `arg:"" optional:"" help:"Address of the block admin, as in http://127.0.0.1:8088; else the configured one, token included."`
+	URL   string        `arg:"" optional:"" help:"Address of the block admin, as in http://127.0.0.1:8088; else the configured one. The token is always the configured one."`
 }
 
 // watcher is the command top.
@@ -79,7 +78,7 @@ func (r *program) watch(ctx context.Context, w watcher, screen *os.File) (err er
 		return err
 	}
 	defer func() { err = errors.Join(err, r.print(leave)) }()
-	tick := time.NewTicker(cmp.Or(max(r.args.Top.Every, 100*time.Millisecond), refresh))
+	tick := time.NewTicker(max(r.args.Top.Every, 100*time.Millisecond))
 	defer tick.Stop()
 	var before *status
 	for {
@@ -147,8 +146,14 @@ func (r *program) interrupted() (ctx context.Context, stop func()) {
 
 // watcher finds out where to ask, and with which token.
 func (r *program) watcher() (watcher, error) {
-	conf := r.adminConf()
+	conf, err := r.adminConf()
+	if err != nil {
+		return watcher{}, err
+	}
 	address := r.args.Top.URL
+	if address != "" && !strings.Contains(address, "://") {
+		address = "http://" + address
+	}
 	if address == "" {
 		listen := conf["listen"]
 		if listen == "" {
@@ -178,28 +183,28 @@ func (r *program) watcher() (watcher, error) {
 }
 
 // adminConf are the texts in the configuration of the block admin, if there is one.
-func (r *program) adminConf() map[string]string {
-	keys := make(map[string]string)
+func (r *program) adminConf() (map[string]string, error) {
 	known, ok := r.block(adminName)
 	if !ok || known.Default == nil {
-		return keys
+		return nil, nil
 	}
 	cf, err := sputnik.NewConfFactory(sputnik.ConfSources{
 		Defaults: r.Defaults, Path: r.args.Conf, Environ: r.Environ, EnvPrefix: r.EnvPrefix,
 	})
 	if err != nil {
-		return keys
+		return nil, err
 	}
 	conf, err := known.read(cf)
 	if err != nil {
-		return keys
+		return nil, r.locate(err)
 	}
+	keys := make(map[string]string)
 	for _, f := range fieldsOf(conf) {
 		if text, ok := reflect.TypeAssert[string](f.value); ok {
 			keys[f.key] = text
 		}
 	}
-	return keys
+	return keys, nil
 }
 
 // reachable is an address to dial for one to listen on.
@@ -241,15 +246,17 @@ func (w watcher) ask(ctx context.Context) (status, error) {
 	}
 	resp, err := w.client.Do(req)
 	if err != nil {
-		return s, err
+		return s, w.unanswered(err)
 	}
 	defer func() { _ = resp.Body.Close() }() // it was read
 	body, err := io.ReadAll(io.LimitReader(resp.Body, longest))
 	switch {
 	case err != nil:
-		return s, err
+		return s, w.unanswered(err)
+	case resp.StatusCode == http.StatusUnauthorized:
+		return s, fmt.Errorf("%s: %s: %s; top takes the token that is configured for %s (--conf, or a variable)", w.url, resp.Status, said(body), adminName)
 	case resp.StatusCode != http.StatusOK:
-		return s, fmt.Errorf("%s: %s: %s", w.url, resp.Status, firstLine(string(body)))
+		return s, fmt.Errorf("%s: %s: %s", w.url, resp.Status, said(body))
 	}
 	if err := json.Unmarshal(body, &s); err != nil {
 		return s, fmt.Errorf("%s: not a status: %w", w.url, err)
@@ -257,7 +264,27 @@ func (w watcher) ask(ctx context.Context) (status, error) {
 	return s, nil
 }
 
-func firstLine(text string) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
-	return line
+// unanswered says why there is no answer, and what to look for.
+func (w watcher) unanswered(err error) error {
+	cause := err
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		cause = wrapped.Err
+		if wrapped.Timeout() {
+			cause = fmt.Errorf("nothing within %v", answerLimit)
+		}
+	}
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("%s: %w: does the process run, with the block %s at this address?", w.url, cause, adminName)
+	}
+	return fmt.Errorf("%s: %w", w.url, cause)
+}
+
+// said is the reason in an answer of the block admin; else its first line.
+func said(body []byte) string {
+	var answer struct{ Error string }
+	if json.Unmarshal(body, &answer) == nil && answer.Error != "" {
+		return printable(answer.Error)
+	}
+	line, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")
+	return printable(line)
 }

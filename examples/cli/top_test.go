@@ -79,20 +79,23 @@ func TestTopIsTolerant(t *testing.T) {
 
 func TestTopFaults(t *testing.T) {
 	refused := serve(t, func() (int, string) { return http.StatusUnauthorized, "no token\nmore" })
+	asJSON := serve(t, func() (int, string) { return http.StatusForbidden, `{"error":"not you","reason":"x"}` })
 	garbage := serve(t, func() (int, string) { return http.StatusOK, "<html>" })
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()
 	for url, want := range map[string]string{
-		refused:  "401 Unauthorized: no token",
-		garbage:  "not a status",
-		gone.URL: "connection refused",
+		refused:                                 "401 Unauthorized: no token; top takes the token that is configured for admin (--conf, or a variable)",
+		asJSON:                                  "403 Forbidden: not you\n",
+		garbage:                                 "not a status",
+		gone.URL:                                "connection refused: does the process run, with the block admin at this address?",
+		strings.TrimPrefix(gone.URL, "http://"): gone.URL + "/status: dial tcp ",
 	} {
 		stdout, stderr, code := call(t, nil, "top", url)
 		assert.Equal(t, cli.ExitFailure, code)
 		assert.Empty(t, stdout)
 		assert.Contains(t, stderr, want)
 	}
-	for _, args := range [][]string{{"top"}, {"top", "127.0.0.1:1"}, {"top", "ftp://x"}, {"top", gone.URL, "--ca=none"}, {"top", "--every=x"}} {
+	for _, args := range [][]string{{"top"}, {"top", "127.0.0.1:x"}, {"top", "ftp://x"}, {"top", gone.URL, "--ca=none"}, {"top", "--every=x"}} {
 		_, stderr, code := call(t, nil, args...)
 		assert.Equal(t, cli.ExitUsage, code, args)
 		assert.NotEmpty(t, stderr)
@@ -126,6 +129,14 @@ func TestTopAsksWhoIsConfigured(t *testing.T) {
 	code := p.Run(cli.Invocation{Args: []string{"top"}, Environ: env, Stdout: &stdout, Stderr: &stderr, Signals: make(chan os.Signal)})
 	require.Zero(t, code, stderr.String())
 	assert.Contains(t, stdout.String(), "pid 4711")
+
+	for _, args := range [][]string{{"top"}, {"top", server.URL}} { // that can't be read: not as if there were none
+		stderr.Reset()
+		env[1] = "TOY_ADMIN_TOKEN_FILE=/none"
+		code = p.Run(cli.Invocation{Args: args, Environ: env, Stdout: &stdout, Stderr: &stderr, Signals: make(chan os.Signal)})
+		assert.Equal(t, cli.ExitUsage, code)
+		assert.Contains(t, stderr.String(), "TOY_ADMIN_TOKEN_FILE")
+	}
 }
 
 // many is a status of so many blocks, which have handled so much.

@@ -37,9 +37,10 @@ type sinkConf struct {
 }
 
 type linksConf struct {
-	Peer  string `koanf:"peer"`
-	Peers []peer `koanf:"peers" doc:"more of them"`
-	Known []peer `koanf:"known"`
+	Peer  string   `koanf:"peer"`
+	Many  []string `koanf:"many"`
+	Peers []peer   `koanf:"peers" doc:"more of them"`
+	Known []peer   `koanf:"known"`
 }
 
 type peer struct {
@@ -78,6 +79,9 @@ func readLinks(cf sputnik.ConfFactory) (linksConf, error) {
 	}
 	if c.Peer != "" {
 		return c, &sputnik.ConfError{Name: "links", Key: "peer", Err: fmt.Errorf("no such peer %q", c.Peer)}
+	}
+	for i, name := range c.Many {
+		return c, &sputnik.ConfError{Name: "links", Key: fmt.Sprintf("many[%d]", i), Err: fmt.Errorf("no such peer %q", name)}
 	}
 	return c, nil
 }
@@ -179,8 +183,11 @@ func (y *toy) source(f cli.Flight) *sputnik.Block {
 				return err
 			}
 			y.journal.add("runs, odd is " + c.Odd)
-			if c.Odd == "fail" {
+			switch c.Odd {
+			case "fail":
 				return errors.New("fails")
+			case "panic":
+				panic("beyond repair")
 			}
 			<-ctx.Done()
 			again, err := readSource(f.Conf) // as it was, whatever the files say now

@@ -47,7 +47,7 @@ func TestConfigurationFaults(t *testing.T) {
 		}},
 		"key that moved": {"nats.yaml", "store: x", "", []string{"nats.yaml", `block "nats"`, `key "store"`}},
 		"unknown file":   {"sylog.yaml", "max_line: 1", "", []string{"sylog.yaml", "nothing that runs"}},
-		"capital format": {"syslog.YAML", "max_line: 1", "", []string{"syslog.YAML", "nothing that runs"}},
+		"capital format": {"syslog.YAML", "max_line: 1", "", []string{"syslog.YAML", "name it syslog.yaml"}},
 		"no block":       {"blocks.yaml", "blocks: []", "", []string{"blocks"}},
 	}
 	for name, c := range cases {
@@ -72,6 +72,22 @@ func TestConfigurationFaults(t *testing.T) {
 	assert.Contains(t, p.stderr.String(), "syslog.yaml: is a folder")
 	p = execute(t, environ(), "-conf", filepath.Join(t.TempDir(), "none"))
 	assert.Equal(t, cli.ExitUsage, p.exit(t))
+}
+
+// What config prints, or writes, is a configuration.
+func TestSample(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "conf")
+	p := start(t, environ(), "config", "--write", folder)
+	assert.Zero(t, p.exit(t), p.stderr.String())
+	p = start(t, environ(), "config")
+	assert.Zero(t, p.exit(t))
+	file := filepath.Join(t.TempDir(), "all.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(p.stdout.String()), 0o600))
+	for _, path := range []string{folder, file} {
+		p = start(t, environ(), "validate", "--conf", path)
+		assert.Zero(t, p.exit(t), p.stderr.String())
+		assert.Equal(t, "ok\n", p.stdout.String())
+	}
 }
 
 func TestConfFolderGoesBeforeBuiltInAndEnvironmentBeforeBoth(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"debug/buildinfo"
 	"debug/elf"
 	"flag"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -78,6 +79,7 @@ func TestImageBuilds(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "syslog2nats")
 	cmd := exec.Command("sh", "-c", buildCommand(t, binary))
 	cmd.Dir = ".." // the WORKDIR of the build
+	cmd.Env = append(os.Environ(), "VERSION=1.2.3")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 
@@ -98,5 +100,5 @@ func TestImageBuilds(t *testing.T) {
 
 	out, err = exec.Command(binary, "version").CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	assert.Contains(t, string(out), "syslog2nats")
+	assert.Contains(t, string(out), "syslog2nats 1.2.3\n")
 }

@@ -54,6 +54,11 @@ func textOf(set settings, b sputnik.BlockDescriptor, known Block) (string, error
 	return text(sputnik.ConfFor(set.cf, b), known.Section, known.To)
 }
 
+// stamped is the version where the build has no repository to take it from, as in an image:
+//
+//	go build -ldflags "-X github.com/sputnik-go/sputnik/examples/cli.stamped=1.2.3"
+var stamped string //nolint:gochecknoglobals // the linker can set nothing else
+
 // version prints the version of the module, of the source, and of Go.
 func (r *program) version() error {
 	info, ok := debug.ReadBuildInfo()
@@ -69,6 +74,6 @@ func (r *program) version() error {
 		revision += " (modified)"
 	}
 	return r.print(trimmed(fmt.Sprintf("%s %s\nrevision %s %s\n%s %s/%s\n", r.Name,
-		cmp.Or(info.Main.Version, "(devel)"), revision, setting["vcs.time"],
+		cmp.Or(stamped, info.Main.Version, "(devel)"), revision, setting["vcs.time"],
 		cmp.Or(info.GoVersion, "go unknown"), cmp.Or(setting["GOOS"], "unknown"), cmp.Or(setting["GOARCH"], "unknown"))))
 }

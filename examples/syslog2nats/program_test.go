@@ -86,7 +86,7 @@ func TestSample(t *testing.T) {
 	for _, path := range []string{folder, file} {
 		p = start(t, environ(), "validate", "--conf", path)
 		assert.Zero(t, p.exit(t), p.stderr.String())
-		assert.Equal(t, "ok\n", p.stdout.String())
+		assert.Equal(t, "ok", p.stdout.String())
 	}
 }
 

@@ -86,7 +86,7 @@ func TestValidateTellsAllFaultsAtOnce(t *testing.T) {
 		`sink.yaml: block "sink": key "nothing"`,
 		`links.yaml: block "links": key "peer": no such peer "nobody"`,
 		`surce.yaml: nothing that runs is configured under the name "surce", did you mean "source"?`,
-		`variable=TOY_SOURCE_EVRY did_you_mean=TOY_SOURCE_EVERY`,
+		`variable=TOY_SOURCE_EVRY known=TOY_SOURCE_EVERY`,
 	} {
 		assert.Contains(t, stderr, want)
 	}
@@ -260,7 +260,7 @@ func TestVariables(t *testing.T) {
 func TestUnknownVariablesAreNamed(t *testing.T) {
 	_, stderr, code := call(t, []string{"TOY_SOURCE_EVRY=secret", "TOY_SINK_AT_FILE=", "TOY_EXTRA_X=1", "HOME=/"}, "validate")
 	assert.Zero(t, code)
-	assert.Contains(t, stderr, "variable=TOY_SOURCE_EVRY did_you_mean=TOY_SOURCE_EVERY\n")
+	assert.Contains(t, stderr, "variable=TOY_SOURCE_EVRY known=TOY_SOURCE_EVERY\n")
 	assert.Contains(t, stderr, "variable=TOY_EXTRA_X\n") // like none
 	assert.NotContains(t, stderr, "secret")
 	assert.Equal(t, 2, strings.Count(stderr, "level=WARN"), stderr)

@@ -152,7 +152,7 @@ func (r *program) warnOfVariables(set settings) {
 		case idle >= 0:
 			r.log.Warn("this is not used, as no such block runs", "block", r.Blocks[idle].Name, "variable", name)
 		case ok:
-			r.log.Warn("this variable stands for no key", "variable", name, "did_you_mean", near)
+			r.log.Warn("this variable stands for no key", "variable", name, "known", near)
 		default:
 			r.log.Warn("this variable stands for no key", "variable", name)
 		}

@@ -140,6 +140,10 @@ func TestWhereAFaultIs(t *testing.T) {
 	assert.Equal(t, cli.ExitUsage, code)
 	assert.Contains(t, stderr, `all.yaml: block "source": key "every": -1s is not positive`)
 	assert.Contains(t, stderr, `all.yaml: block "sorce": nothing that runs is configured under the name "sorce", did you mean "source"?`)
+
+	put(t, file, "blocks: [{name: source}]")
+	_, stderr, _ = call(t, nil, "validate", "--conf", file)
+	assert.Contains(t, stderr, `all.yaml: block "source": key "to": no block is responsible for "sink"`) // there is its place
 }
 
 // What is configured for a block that doesn't run is no fault: it may run with another flag. But it is told.

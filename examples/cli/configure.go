@@ -176,7 +176,11 @@ func (r *program) locate(err error, over ...string) error {
 func (r *program) source(key string, names []string) string {
 	key, _, _ = strings.Cut(key, "[") // a list is one value
 	top, _, _ := strings.Cut(key, ".")
-	could := "built-in"
+	const builtIn = "built-in"
+	could := builtIn
+	if isFile(r.args.Conf) {
+		could = r.args.Conf
+	}
 	files, err := sputnik.NewConfFactory(sputnik.ConfSources{Path: r.args.Conf})
 	if err != nil {
 		return could
@@ -196,7 +200,7 @@ func (r *program) source(key string, names []string) string {
 				return r.file(name)
 			}
 		}
-		if could == "built-in" {
+		if could == builtIn {
 			could = r.file(name)
 		}
 	}

@@ -151,12 +151,12 @@ func TestConfiguredButNotRunning(t *testing.T) {
 	folder := files(t, "blocks.yaml", "blocks: [{name: sink}]", "source.yaml", "every: 1s")
 	_, stderr, code := call(t, []string{"TOY_SOURCE_EVERY=1s"}, "validate", "--conf", folder)
 	assert.Zero(t, code, stderr)
-	assert.Contains(t, stderr, `msg="this is not used, as no such block runs" block=source conf=`+filepath.Join(folder, "source.yaml"))
-	assert.Contains(t, stderr, `msg="this is not used, as no such block runs" block=source variable=TOY_SOURCE_EVERY`)
+	assert.Contains(t, stderr, `msg="this is not used, as no such block runs" name=source conf=`+filepath.Join(folder, "source.yaml"))
+	assert.Contains(t, stderr, `msg="this is not used, as no such block runs" name=source variable=TOY_SOURCE_EVERY`)
 	folder = files(t, "all.yaml", "blocks: [{name: sink}]\nsource: {every: 1s}")
 	_, stderr, code = call(t, nil, "validate", "--conf", filepath.Join(folder, "all.yaml"))
 	assert.Zero(t, code, stderr)
-	assert.Contains(t, stderr, "block=source conf="+filepath.Join(folder, "all.yaml"))
+	assert.Contains(t, stderr, "name=source conf="+filepath.Join(folder, "all.yaml"))
 
 	_, stderr, code = call(t, nil, "validate", "--conf", files(t, "README.md", "hello")) // such as a mount of the wrong folder
 	assert.Zero(t, code, stderr)

@@ -101,7 +101,7 @@ func (r *program) checkName(set settings, name, path string) error {
 		return nil
 	}
 	if _, known := r.block(name); known {
-		r.log.Warn("this is not used, as no such block runs", "block", name, "conf", path)
+		r.log.Warn("this is not used, as no such block runs", "name", name, "conf", path)
 		return nil
 	}
 	names := []string{blocksName}
@@ -150,7 +150,7 @@ func (r *program) warnOfVariables(set settings) {
 		idle := slices.IndexFunc(r.Blocks, func(b Block) bool { return stands(r.variablesOf(b.Name, b.Section)) })
 		switch near, ok := nearest(name, known); {
 		case idle >= 0:
-			r.log.Warn("this is not used, as no such block runs", "block", r.Blocks[idle].Name, "variable", name)
+			r.log.Warn("this is not used, as no such block runs", "name", r.Blocks[idle].Name, "variable", name)
 		case ok:
 			r.log.Warn("this variable stands for no key", "variable", name, "known", near)
 		default:

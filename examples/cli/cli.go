@@ -78,8 +78,14 @@ func (p Program) Run(inv Invocation) int {
 	if r.isUsage(err) {
 		code = ExitUsage
 	}
+	if err = inShort(err); r.args.LogFormat == "json" { // then whoever reads it expects nothing else
+		for _, e := range each(err) {
+			r.log.Error("failed", "error", e)
+		}
+		return code
+	}
 	// Not as a log record: it may have several lines, and a person reads it.
-	_, _ = fmt.Fprintf(r.Stderr, "%s: %v\n", r.Name, inShort(err))
+	_, _ = fmt.Fprintf(r.Stderr, "%s: %v\n", r.Name, err)
 	return code
 }
 

@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -294,4 +295,12 @@ func TestLogLevelAndFormat(t *testing.T) {
 	assert.Empty(t, stderr)
 	_, stderr, _ = call(t, env, "validate", "--log-format=json")
 	assert.Contains(t, stderr, `"variable":"TOY_NOTHING"`)
+
+	folder := files(t, "source.yaml", "every: -1s", "links.yaml", "peer: nobody")
+	_, stderr, code := call(t, env, "validate", "--log-format=json", "--conf", folder)
+	assert.Equal(t, cli.ExitUsage, code)
+	assert.Equal(t, 2, strings.Count(stderr, `"level":"ERROR","msg":"failed","error":"`+folder), stderr)
+	for line := range strings.Lines(stderr) {
+		assert.True(t, json.Valid([]byte(line)), line)
+	}
 }

@@ -45,6 +45,9 @@ func main() {
 		}
 		p.conns = append(p.conns, n)
 	}
+	if p.lines < 1 || p.rounds < 1 {
+		exitOn(fmt.Errorf("-lines %d, -rounds %d: want one or more", p.lines, p.rounds))
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	exitOn(p.run(ctx))

@@ -59,21 +59,27 @@ func textOf(set settings, b sputnik.BlockDescriptor, known Block) (string, error
 //	go build -ldflags "-X github.com/sputnik-go/sputnik/examples/cli.stamped=1.2.3"
 var stamped string //nolint:gochecknoglobals // the linker can set nothing else
 
+// build is what Go knows of this binary.
+func build() *debug.BuildInfo {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info
+	}
+	return &debug.BuildInfo{}
+}
+
+// release is the version of the program.
+func release() string { return cmp.Or(stamped, build().Main.Version, "(devel)") }
+
 // version prints the version of the module, of the source, and of Go.
 func (r *program) version() error {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		info = &debug.BuildInfo{}
-	}
 	setting := make(map[string]string)
-	for _, s := range info.Settings {
+	for _, s := range build().Settings {
 		setting[s.Key] = s.Value
 	}
 	revision := cmp.Or(setting["vcs.revision"], "unknown")
 	if setting["vcs.modified"] == "true" {
 		revision += " (modified)"
 	}
-	return r.print(trimmed(fmt.Sprintf("%s %s\nrevision %s %s\n%s %s/%s\n", r.Name,
-		cmp.Or(stamped, info.Main.Version, "(devel)"), revision, setting["vcs.time"],
-		cmp.Or(info.GoVersion, "go unknown"), cmp.Or(setting["GOOS"], "unknown"), cmp.Or(setting["GOARCH"], "unknown"))))
+	return r.print(trimmed(fmt.Sprintf("%s %s\nrevision %s %s\n%s %s/%s\n", r.Name, release(), revision, setting["vcs.time"],
+		cmp.Or(build().GoVersion, "go unknown"), cmp.Or(setting["GOOS"], "unknown"), cmp.Or(setting["GOARCH"], "unknown"))))
 }

@@ -61,6 +61,7 @@ func TestReload(t *testing.T) {
 	r.journal.expect(t, "ends, every 2s, error <nil>, reloading false", "closed")
 	assert.Zero(t, r.exit(t))
 	assert.Regexp(t, `msg=reloaded took=\d`, r.journal.String())
+	assert.Regexp(t, `msg=starting program=toy version=\S+ conf=`+r.folder+"\n", r.journal.String())
 }
 
 func TestBrokenConfigurationIsNotReloaded(t *testing.T) {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -30,6 +31,7 @@ func (r *program) run() error {
 	if err != nil {
 		return err
 	}
+	r.log.Info("starting", "program", r.Name, "version", release(), "conf", cmp.Or(r.args.Conf, "built-in"))
 	run := &runner{program: r, signals: make(chan os.Signal, 16)}
 	defer run.listen()()
 	if err := run.flyAll(set); !interrupted(err) {

@@ -14,7 +14,7 @@ import (
 type conn struct {
 	r      *receiver
 	raw    net.Conn
-	stream net.Conn // raw, or TLS on top of it
+	stream net.Conn // raw with its writes limited, or TLS on top of that
 	from   source
 	host   netip.Addr // not valid over a Unix socket
 
@@ -22,6 +22,20 @@ type conn struct {
 
 	mu    sync.Mutex
 	until time.Time // set at finish: goes before the other limits
+}
+
+// limited limits each Write, which a peer that reads nothing would hold up for ever: that of an answer, and those of TLS
+// itself, which answers a peer's key update in the middle of a Read.
+type limited struct {
+	net.Conn
+	limit time.Duration
+}
+
+func (l limited) Write(p []byte) (int, error) {
+	if err := l.SetWriteDeadline(time.Now().Add(l.limit)); err != nil {
+		return 0, err
+	}
+	return l.Conn.Write(p)
 }
 
 // source is what the lines of a connection, or of a datagram, have in common.

@@ -269,11 +269,7 @@ func (s *relpSession) write() {
 		s.mu.Unlock()
 		if len(out) > 0 {
 			notify(s.changed)
-			err := s.c.raw.SetWriteDeadline(time.Now().Add(s.c.r.conf.FrameTimeout))
-			if err == nil {
-				_, err = s.c.stream.Write(out)
-			}
-			if err != nil {
+			if _, err := s.c.stream.Write(out); err != nil {
 				close(s.broken)
 				_ = s.c.raw.Close() // the reader, too, is to see it
 				return

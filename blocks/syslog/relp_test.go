@@ -281,7 +281,7 @@ func TestRELPClientThatReadsNothing(t *testing.T) {
 	r.conf.FrameTimeout = 200 * time.Millisecond
 	r.flush = t.Context()
 	client, server := net.Pipe() // has no buffer at all
-	c := &conn{r: r, raw: server, stream: server, from: source{transport: transportRELP, lines: r.count.of(transportRELP)}}
+	c := (&streamServer{r: r, transport: transportRELP}).newConn(server)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)

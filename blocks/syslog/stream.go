@@ -66,7 +66,7 @@ func (s *streamServer) serve() {
 }
 
 func (s *streamServer) newConn(raw net.Conn) *conn {
-	c := &conn{r: s.r, raw: raw, stream: raw}
+	c := &conn{r: s.r, raw: raw, stream: limited{raw, s.r.conf.FrameTimeout}}
 	c.from = source{transport: s.transport, lines: s.r.count.of(s.transport)}
 	switch peer := raw.RemoteAddr().(type) {
 	case *net.TCPAddr:

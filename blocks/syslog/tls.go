@@ -57,7 +57,7 @@ func (r *receiver) warnOfExpiry(config *tls.Config, now time.Time) {
 func (c *conn) handshake(config *tls.Config) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), c.r.conf.FrameTimeout)
 	defer cancel()
-	secure := tls.Server(c.raw, config)
+	secure := tls.Server(c.stream, config)
 	err := secure.HandshakeContext(ctx)
 	if err == nil {
 		c.stream = secure

@@ -1,7 +1,13 @@
 package syslog
 
 import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/sha256"
 	"crypto/tls"
+	"encoding/hex"
 	"fmt"
 	"net"
 	"os"
@@ -155,4 +161,65 @@ func TestTLSFinishDeliversWhatHasArrived(t *testing.T) {
 	close(gate)
 	require.NoError(t, f.finish())
 	assert.Len(t, f.records, 500)
+}
+
+// TLS answers a client's key update while it reads, which one that takes no answers could hold up for ever.
+func TestTLSClientThatAsksForKeyUpdatesAndReadsNothing(t *testing.T) {
+	t.Parallel()
+	a := newAuthority(t)
+	r := newReceiver(discard())
+	r.conf = a.conf(t, "tls")
+	r.conf.FrameTimeout = 200 * time.Millisecond
+	r.conf.Idle = 400 * time.Millisecond
+	config, faults := r.conf.tlsConfig()
+	require.Empty(t, faults)
+	config.SessionTicketsDisabled = true
+	client, server := net.Pipe() // has no buffer at all
+	c := (&streamServer{r: r, transport: transportTLS}).newConn(server)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if c.handshake(config) {
+			readLines(c)
+		}
+	}()
+	var keys bytes.Buffer
+	clientConfig := a.client(t, "", time.Time{})
+	clientConfig.KeyLogWriter = &keys
+	secure := tls.Client(client, clientConfig)
+	require.NoError(t, secure.Handshake())
+	require.Equal(t, tls.TLS_AES_128_GCM_SHA256, secure.ConnectionState().CipherSuite)
+	_, err := client.Write(keyUpdate(t, keys.String()))
+	require.NoError(t, err)
+	select {
+	case <-ended:
+		assert.EqualValues(t, 1, r.count.idle.Load())
+	case <-time.After(patience):
+		assert.Fail(t, "it hangs")
+		server.Close()
+		<-ended
+	}
+}
+
+// keyUpdate is the first record of a TLS 1.3 client after the handshake: "take new keys, and tell me so". crypto/tls
+// sends none by itself.
+func keyUpdate(t *testing.T, keyLog string) []byte {
+	t.Helper()
+	_, after, _ := strings.Cut(keyLog, "CLIENT_TRAFFIC_SECRET_0 ")
+	secret, err := hex.DecodeString(strings.Fields(after)[1])
+	require.NoError(t, err)
+	expand := func(label string, size int) []byte { // RFC 8446, 7.1
+		label = "tls13 " + label
+		key, err := hkdf.Expand(sha256.New, secret, string([]byte{0, byte(size), byte(len(label))})+label+"\x00", size)
+		require.NoError(t, err)
+		return key
+	}
+	block, err := aes.NewCipher(expand("key", 16))
+	require.NoError(t, err)
+	aead, err := cipher.NewGCM(block)
+	require.NoError(t, err)
+	const keyUpdate, updateRequested, handshake, applicationData = 24, 1, 22, 23
+	text := []byte{keyUpdate, 0, 0, 1, updateRequested, handshake}
+	header := []byte{applicationData, 3, 3, 0, byte(len(text) + aead.Overhead())}
+	return aead.Seal(header, expand("iv", 12), text, header)
 }

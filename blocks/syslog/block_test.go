@@ -260,6 +260,7 @@ func TestDatagramsInTheSocketAreReadAtTheFinish(t *testing.T) {
 			require.NoError(t, r.Init(confOf(conf)))
 			r.sink = nobody{}
 			c := (&flight{receiver: r}).dial(t, transport)
+			send(t, c, "") // an empty one hides nothing
 			for range datagrams {
 				send(t, c, head+"x")
 			}

@@ -40,20 +40,6 @@ func (k *kernelDrops) more() uint64 {
 	return uint64(growth)
 }
 
-// arrived tells whether a socket has something to read at once.
-func arrived(socket any) (yes bool) {
-	conn, ok := socket.(syscall.Conn)
-	if !ok {
-		return false
-	}
-	control(conn, func(fd int) {
-		var bytes int32
-		_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), syscall.TIOCINQ, uintptr(unsafe.Pointer(&bytes)))
-		yes = errno == 0 && bytes > 0
-	})
-	return yes
-}
-
 // socketDrops reads SO_MEMINFO (linux/sock_diag.h), which holds the same count as /proc/net/udp.
 func socketDrops(fd uintptr) (uint32, bool) {
 	const (

@@ -4,9 +4,6 @@ package syslog
 
 import "syscall"
 
-// arrived doesn't know here.
-func arrived(any) bool { return false }
-
 // kernelDrops knows nothing here: only Linux tells of a socket's drops.
 type kernelDrops struct{}
 

@@ -70,6 +70,18 @@ func listens(conn syscall.Conn) (ok bool) {
 	return ok
 }
 
+// arrived tells whether a socket has something to read at once, be it an empty datagram, behind which there may be others,
+// or the end.
+func arrived(socket any) (yes bool) {
+	if conn, ok := socket.(syscall.Conn); ok {
+		control(conn, func(fd int) {
+			_, _, err := syscall.Recvfrom(fd, make([]byte, 1), syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+			yes = err == nil
+		})
+	}
+	return yes
+}
+
 // openFiles is how many files the process may have open; Go raises the soft limit to the hard one.
 func openFiles() (limit uint64, known bool) {
 	var r syscall.Rlimit

@@ -44,8 +44,12 @@ func NewBlock(log *slog.Logger) *sputnik.Block {
 	return sputnik.BlockOf(newReceiver(log.With("block", Name)), sputnik.WithBlockFinishTimeout(finishTimeout))
 }
 
-// finishTimeout bounds the waiting, at finish, for a receiving block that takes no more.
-const finishTimeout = 5 * time.Second
+// finishTimeout bounds the waiting, at finish, for a receiving block that takes no more. Of it, reading may take
+// longestDrain and late, so that there is time left to send.
+const (
+	finishTimeout = 5 * time.Second
+	longestDrain  = time.Second
+)
 
 // receiver is the block: the sockets, and what became of the lines.
 type receiver struct {

@@ -1,6 +1,7 @@
 package syslog
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
@@ -258,7 +259,7 @@ func TestDatagramsInTheSocketAreReadAtTheFinish(t *testing.T) {
 			}
 			r := newReceiver(discard())
 			require.NoError(t, r.Init(confOf(conf)))
-			r.sink = nobody{}
+			r.sink, r.flush = nobody{}, t.Context()
 			c := (&flight{receiver: r}).dial(t, transport)
 			send(t, c, "") // an empty one hides nothing
 			for range datagrams {
@@ -269,6 +270,22 @@ func TestDatagramsInTheSocketAreReadAtTheFinish(t *testing.T) {
 			assert.EqualValues(t, datagrams, r.count.of(transport).Load())
 		})
 	}
+}
+
+// What doesn't end to arrive is read no longer when the block's time is up.
+func TestDatagramsAreNotReadWithoutEnd(t *testing.T) {
+	r := newReceiver(discard())
+	conf := testConf()
+	conf.Listen = []string{"udp://127.0.0.1:0"}
+	require.NoError(t, r.Init(confOf(conf)))
+	send(t, (&flight{receiver: r}).dial(t, transportUDP), head+"x")
+	s := r.servers[0].(*datagramServer)
+	s.next = func([]byte) (int, datagram, error) { return 0, datagram{}, os.ErrDeadlineExceeded }
+	var timeUp context.CancelFunc
+	r.flush, timeUp = context.WithCancel(t.Context())
+	timeUp()
+	s.drain(time.Now().Add(time.Hour))
+	s.serve()
 }
 
 func TestFinishTellsWhatTheSinkDidNotTake(t *testing.T) {

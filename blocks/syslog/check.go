@@ -47,7 +47,7 @@ func (c *Conf) check() error {
 	l.within("udp_buffer", c.UDPBuffer, 1, 1<<30)
 	l.unless(c.Idle > 0, "idle", "%s is not positive", c.Idle)
 	l.unless(c.FrameTimeout > 0, "frame_timeout", "%s is not positive", c.FrameTimeout)
-	l.unless(c.Drain > 0, "drain", "%s is not positive", c.Drain)
+	l.unless(c.Drain > 0 && c.Drain <= longestDrain, "drain", "%s is not more than 0s and at most %s", c.Drain, longestDrain)
 	return errors.Join(l...)
 }
 

@@ -25,7 +25,7 @@ type Conf struct {
 	MaxConnPerPeer int           `koanf:"max_conn_per_peer" doc:"connections at a time from one IP address; 0: no limit"`
 	Idle           time.Duration `koanf:"idle" doc:"a connection that sends nothing for so long is closed"`
 	FrameTimeout   time.Duration `koanf:"frame_timeout" doc:"a line that has begun has to be complete within this time, a TLS handshake too; else the connection is closed"`
-	Drain          time.Duration `koanf:"drain" doc:"at the finish, how long what has arrived is still read"`
+	Drain          time.Duration `koanf:"drain" doc:"at the finish, how long what has arrived is still read, up to 1s"`
 
 	TLSCert     string `koanf:"tls_cert" doc:"file: the server's certificate and its chain, PEM; needed by tls:// and relp+tls://"`
 	TLSKey      string `koanf:"tls_key" doc:"file: its private key, PEM"`

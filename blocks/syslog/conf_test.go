@@ -32,6 +32,7 @@ func TestConfIsCheckedAllAtOnce(t *testing.T) {
 	}
 	high := DefaultConf()
 	high.Listen = []string{"127.0.0.1:65536"}
+	high.Drain = longestDrain + 1
 	high.MaxLine, high.MaxConn, high.UDPQueue, high.UDPQueueBytes, high.UDPBuffer = math.MaxInt, math.MaxInt, math.MaxInt, math.MaxInt, math.MaxInt
 	plain := DefaultConf()
 	plain.TLSCert = "cert.pem"
@@ -51,7 +52,7 @@ func TestConfIsCheckedAllAtOnce(t *testing.T) {
 			"listen[0]", "listen[1]", "listen[2]", "to", "timezone", "socket_mode", "max_line", "max_conn", "max_conn_per_peer", "idle",
 			"frame_timeout", "drain", "udp_queue", "udp_queue_bytes", "udp_buffer", "facilities[1]", "severity",
 		}},
-		"too high":              {high, []string{"listen[0]", "max_line", "max_conn", "udp_queue", "udp_queue_bytes", "udp_buffer"}},
+		"too high":              {high, []string{"listen[0]", "max_line", "max_conn", "udp_queue", "udp_queue_bytes", "udp_buffer", "drain"}},
 		"a certificate, no TLS": {plain, []string{"listen"}},
 		"nothing to listen":     {empty, []string{"listen"}},
 		"one address twice":     {twice, []string{"listen[1]"}},

@@ -83,7 +83,7 @@ func (s *datagramServer) receive() {
 		case errors.Is(err, net.ErrClosed):
 			return
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			if time.Now().After(s.until.Add(late)) || !arrived(s.conn) {
+			if s.r.flush.Err() != nil || time.Now().After(s.until.Add(late)) || !arrived(s.conn) {
 				return
 			}
 			s.setDeadline(time.Now().Add(lateRead))

@@ -11,8 +11,9 @@ import (
 
 // passed is a socket that a service manager has handed over.
 type passed struct {
-	name string
-	file *os.File
+	name  string
+	file  *os.File
+	drops *kernelDrops // over reloads, too: the kernel goes on dropping meanwhile
 }
 
 // passedSockets takes over what systemd's socket activation has left in the environment, and takes it out of there, so
@@ -46,7 +47,7 @@ var passedSockets = sync.OnceValues(func() ([]passed, error) {
 			name = named[i]
 		}
 		closeOnExec(first + i)
-		all[i] = passed{name, os.NewFile(uintptr(first+i), name)}
+		all[i] = passed{name, os.NewFile(uintptr(first+i), name), new(kernelDrops)}
 	}
 	return all, nil
 })

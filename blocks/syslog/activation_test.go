@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -163,4 +164,141 @@ func TestActivatedStranger(t *testing.T) {
 		t.Skip("is started by TestSystemdSocketsOfAnotherProcess")
 	}
 	require.ErrorContains(t, initOf("systemd:"), "the sockets are for process 1 (LISTEN_PID), this is")
+}
+
+// handOver is a socket as a service manager hands it over.
+func handOver(t *testing.T, s interface{ File() (*os.File, error) }) passed {
+	t.Helper()
+	file, err := s.File()
+	require.NoError(t, err)
+	t.Cleanup(func() { file.Close() })
+	return passed{"given", file, new(kernelDrops)}
+}
+
+// take opens it in a block of its own.
+func (p passed) take(t *testing.T, conf Conf) (*receiver, error) {
+	t.Helper()
+	r := newReceiver(discard())
+	r.conf = conf
+	o := &opener{r: r}
+	err := o.passedSocket(p, endpoint{scheme: schemeSystemd})
+	r.servers = o.servers
+	t.Cleanup(func() { r.Finish(true) })
+	return r, err
+}
+
+func listenUDP(t *testing.T) *net.UDPConn {
+	t.Helper()
+	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	require.NoError(t, err)
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// What the unit says (ReceiveBuffer=), which may be over net.core.rmem_max, stays.
+func TestBufferOfAnActivatedSocketIsRaisedAndNeverShrunk(t *testing.T) {
+	most := grants(1 << 30)
+	if most > 1<<28 {
+		t.Skip("there is no limit to be under")
+	}
+	give := func(c *net.UDPConn, size int) (err error) {
+		if size <= most {
+			return c.SetReadBuffer(size)
+		}
+		const soRcvbufForce = 33 // as systemd does; needs CAP_NET_ADMIN
+		control(c, func(fd int) { err = syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, soRcvbufForce, size) })
+		return err
+	}
+	for name, c := range map[string]struct{ unit, conf, want int }{
+		"the unit gives less":             {16 << 10, 32 << 10, 32 << 10},
+		"the unit gives more":             {32 << 10, 16 << 10, 32 << 10},
+		"the unit gives more than we may": {2 * most, 4 * most, 2 * most},
+		"nobody gives that much":          {16 << 10, 4 * most, most},
+	} {
+		t.Run(name, func(t *testing.T) {
+			socket := listenUDP(t)
+			if err := give(socket, c.unit); err != nil {
+				t.Skip(err)
+			}
+			conf := testConf()
+			conf.UDPBuffer = c.conf
+			_, err := handOver(t, socket).take(t, conf)
+			require.NoError(t, err)
+			assert.Equal(t, c.want, grantedBuffer(socket))
+		})
+	}
+}
+
+// The kernel goes on dropping while the block is down for a reload; what it dropped before the first is not this process's.
+func TestKernelDropsOverAReloadAreCounted(t *testing.T) {
+	if !knowsDrops() {
+		t.Skip("the kernel doesn't tell")
+	}
+	const sent = 500
+	socket := listenUDP(t)
+	require.NoError(t, socket.SetReadBuffer(16<<10))
+	conf := testConf()
+	conf.UDPBuffer = 16 << 10
+	c, err := net.Dial("udp", socket.LocalAddr().String())
+	require.NoError(t, err)
+	defer c.Close()
+	flood := func() {
+		for range sent {
+			send(t, c, head+strings.Repeat("x", 500))
+		}
+	}
+	flood()
+	p := handOver(t, socket)
+	before, err := p.take(t, conf)
+	require.NoError(t, err)
+	before.servers[0].sample()
+	assert.Zero(t, before.count.kernelDropped.Load())
+	before.servers[0].close()
+	before.servers = nil
+	flood()
+	after, err := p.take(t, conf)
+	require.NoError(t, err)
+	after.servers[0].sample()
+	assert.EqualValues(t, sent, after.count.kernelDropped.Load(), "the buffer was full")
+}
+
+func TestActivatedSocketsThatCanNotServe(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	connection, err := net.Dial("tcp", listener.Addr().String())
+	require.NoError(t, err)
+	defer connection.Close()
+	packets, err := net.ListenUnix("unixpacket", &net.UnixAddr{Name: socketPath(t), Net: "unixpacket"})
+	require.NoError(t, err)
+	defer packets.Close()
+	_, err = handOver(t, connection.(*net.TCPConn)).take(t, testConf())
+	require.ErrorContains(t, err, "it doesn't listen: the .socket unit needs Accept=no")
+	_, err = handOver(t, packets).take(t, testConf())
+	require.ErrorContains(t, err, "it is for sequential packets: the .socket unit needs ListenStream= or ListenDatagram=")
+	file, err := os.Open(os.DevNull)
+	require.NoError(t, err)
+	defer file.Close()
+	_, err = passed{"file", file, new(kernelDrops)}.take(t, testConf())
+	require.ErrorContains(t, err, "socket operation on non-socket")
+}
+
+// What was sent before the block was there comes without the sender's name, unless the unit says PassCredentials=yes.
+func TestDatagramFromBeforeTheBlockHasNoKnownPeer(t *testing.T) {
+	socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socketPath(t), Net: "unixgram"})
+	require.NoError(t, err)
+	defer socket.Close()
+	c, err := net.Dial("unixgram", socket.LocalAddr().String())
+	require.NoError(t, err)
+	defer c.Close()
+	send(t, c, head+"early")
+	r, err := handOver(t, socket).take(t, testConf())
+	require.NoError(t, err)
+	send(t, c, head+"late")
+	next := r.servers[0].(*datagramServer).next
+	for _, want := range []string{unknownPeer, fmt.Sprintf("pid=%d,uid=%d", os.Getpid(), os.Getuid())} {
+		_, d, err := next(make([]byte, 100))
+		require.NoError(t, err)
+		assert.Equal(t, want, d.peer)
+	}
 }

@@ -53,7 +53,7 @@ func parseEndpoint(s string) (endpoint, error) {
 }
 
 func systemdEndpoint(s, scheme, name string) (endpoint, error) {
-	e := endpoint{scheme: schemeSystemd, address: strings.TrimPrefix(name, "//")}
+	e := endpoint{scheme: schemeSystemd, address: name}
 	switch strings.TrimPrefix(scheme, schemeSystemd) {
 	case "":
 	case "+tls":
@@ -93,19 +93,43 @@ func checkPath(s, path string) error {
 // endpoints parses the list; at tells which entry an error is of.
 func endpoints(list []string) (parsed []endpoint, faults map[int]error) {
 	faults = map[int]error{}
-	seen := map[string]bool{}
+	owners := map[string]int{}
 	for i, s := range list {
 		e, err := parseEndpoint(s)
-		if err == nil && seen[s] && !strings.HasSuffix(s, ":0") {
-			err = fmt.Errorf("%q stands there twice", s)
-		}
 		if err != nil {
 			faults[i] = err
+		} else {
+			for _, key := range e.takes() {
+				if owner, taken := owners[key]; taken {
+					faults[i] = fmt.Errorf("%q takes what listen[%d], %q, has taken", s, owner, list[owner])
+					break
+				}
+				owners[key] = i
+			}
 		}
-		seen[s] = true
 		parsed = append(parsed, e)
 	}
 	return parsed, faults
+}
+
+// takes tells what no other entry can have.
+func (e endpoint) takes() []string {
+	switch e.scheme {
+	case schemeSystemd:
+		return []string{"handed over " + e.address}
+	case transportUnix, transportUnixgram:
+		return []string{"file " + filepath.Clean(e.address)}
+	}
+	switch tcp, udp := "tcp "+e.address, "udp "+e.address; {
+	case strings.HasSuffix(e.address, ":0"):
+		return nil // each gets a port of its own
+	case e.scheme == transportUDP:
+		return []string{udp}
+	case e.scheme == "":
+		return []string{tcp, udp}
+	default:
+		return []string{tcp}
+	}
 }
 
 var errNothingToListen = errors.New("is empty: give at least one address, such as 127.0.0.1:5514")

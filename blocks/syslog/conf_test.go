@@ -39,7 +39,12 @@ func TestConfIsCheckedAllAtOnce(t *testing.T) {
 	empty := DefaultConf()
 	empty.Listen = nil
 	twice := DefaultConf()
-	twice.Listen = []string{"127.0.0.1:514", "127.0.0.1:514"}
+	twice.Listen = []string{
+		"127.0.0.1:514", "127.0.0.1:514", "relp://127.0.0.1:514", "udp://127.0.0.1:514", "unix:///run/log", "unixgram:///run//log",
+		"systemd:", "systemd+relp:", "systemd:a", "systemd+tls:a",
+		"127.0.0.1:0", "127.0.0.1:0", "udp://127.0.0.1:515", "tcp://127.0.0.1:515", "systemd:b", // these are right
+	}
+	twice.TLSCert, twice.TLSKey = newAuthority(t).issue(t, "server", tomorrow())
 	bare := DefaultConf()
 	bare.Listen = []string{"tls://:6514"}
 	absent := bare
@@ -55,7 +60,7 @@ func TestConfIsCheckedAllAtOnce(t *testing.T) {
 		"too high":              {high, []string{"listen[0]", "max_line", "max_conn", "udp_queue", "udp_queue_bytes", "udp_buffer", "drain"}},
 		"a certificate, no TLS": {plain, []string{"listen"}},
 		"nothing to listen":     {empty, []string{"listen"}},
-		"one address twice":     {twice, []string{"listen[1]"}},
+		"one address twice":     {twice, []string{"listen[1]", "listen[2]", "listen[3]", "listen[5]", "listen[7]", "listen[9]"}},
 		"TLS, no certificate":   {bare, []string{"tls_cert", "tls_key"}},
 		"no such files":         {absent, []string{"tls_cert", "tls_key", "tls_client_ca"}},
 	}

@@ -30,7 +30,7 @@ type datagramServer struct {
 	until     time.Time      // set by drain, before the reader can see it
 	queue     chan datagram  // closed by receive
 	queued    atomic.Int64   // bytes in queue
-	drops     kernelDrops
+	drops     *kernelDrops
 }
 
 type datagram struct {
@@ -43,9 +43,9 @@ type datagram struct {
 // datagramReader reads one datagram into buf.
 type datagramReader func(buf []byte) (n int, d datagram, err error)
 
-func newDatagramServer(r *receiver, conn packetConn, remove string) *datagramServer {
+func newDatagramServer(r *receiver, conn packetConn, remove string, drops *kernelDrops) *datagramServer {
 	s := &datagramServer{
-		r: r, conn: conn, remove: remove,
+		r: r, conn: conn, remove: remove, drops: drops,
 		stop: make(chan struct{}), queue: make(chan datagram, r.conf.UDPQueue),
 	}
 	switch conn := conn.(type) {

@@ -8,7 +8,8 @@ import (
 	"unsafe"
 )
 
-// kernelDrops follows how many datagrams the kernel has dropped at a socket, as its buffer was full.
+// kernelDrops follows how many datagrams the kernel has dropped at a socket, as its buffer was full, from the first open
+// on.
 type kernelDrops struct {
 	mu   sync.Mutex
 	conn syscall.RawConn
@@ -20,8 +21,13 @@ func (k *kernelDrops) open(conn syscall.Conn) {
 	if err != nil {
 		return
 	}
+	k.mu.Lock()
+	first := k.conn == nil
 	k.conn = raw
-	k.more() // what was dropped before this process had the socket
+	k.mu.Unlock()
+	if first {
+		k.more() // what was dropped before this process had the socket
+	}
 }
 
 // more is by how much the count has grown since the last time; 0 on a socket that is closed.

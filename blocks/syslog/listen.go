@@ -48,7 +48,7 @@ func (o *opener) endpoint(e endpoint) error {
 		return o.both(e.address)
 	case transportUDP:
 		conn, err := net.ListenPacket("udp", e.address)
-		return o.packet(conn, "", err)
+		return o.own(conn, "", err)
 	case transportUnixgram:
 		return o.unixgram(e.address)
 	case transportUnix:
@@ -66,7 +66,7 @@ func (o *opener) both(address string) error {
 	for try := 1; ; try++ {
 		tcp, udp, err := listenBoth(address)
 		if err == nil {
-			return errors.Join(o.stream(tcp, endpoint{}, nil), o.packet(udp, "", nil))
+			return errors.Join(o.stream(tcp, endpoint{}, nil), o.own(udp, "", nil))
 		}
 		if _, port, _ := net.SplitHostPort(address); port != "0" || try == tries || !errors.Is(err, syscall.EADDRINUSE) {
 			return err
@@ -108,7 +108,7 @@ func (o *opener) unixgram(path string) error {
 			err = errors.Join(err, conn.Close(), os.Remove(path))
 		}
 	}
-	return o.packet(conn, path, err)
+	return o.own(conn, path, err)
 }
 
 // reclaim opens a Unix socket, also where the file of a process that has died is in the way.
@@ -160,6 +160,8 @@ func (o *opener) passedSocket(p passed, e endpoint) error {
 		if err := listener.Close(); err != nil {
 			return err
 		}
+	case listener.Addr().Network() == "unixpacket":
+		return errors.Join(errors.New("it is for sequential packets: the .socket unit needs ListenStream= or ListenDatagram="), listener.Close())
 	default:
 		if conn, ok := listener.(syscall.Conn); ok && !listens(conn) {
 			return errors.Join(errors.New("it doesn't listen: the .socket unit needs Accept=no"), listener.Close())
@@ -170,7 +172,10 @@ func (o *opener) passedSocket(p passed, e endpoint) error {
 	if err == nil && (e.tls || e.relp) {
 		return errors.Join(errors.New("it is for datagrams: neither TLS nor RELP"), conn.Close())
 	}
-	return o.packet(conn, "", err)
+	if udp, ok := conn.(*net.UDPConn); ok {
+		o.raiseBuffer(udp)
+	}
+	return o.packet(conn, "", p.drops, err)
 }
 
 func (o *opener) stream(l net.Listener, e endpoint, err error) error {
@@ -200,28 +205,48 @@ func (o *opener) stream(l net.Listener, e endpoint, err error) error {
 	return nil
 }
 
-func (o *opener) packet(c net.PacketConn, remove string, err error) error {
+// own takes a datagram socket that the block has opened.
+func (o *opener) own(c net.PacketConn, remove string, err error) error {
+	if udp, ok := c.(*net.UDPConn); ok && err == nil {
+		o.setBuffer(udp)
+	}
+	return o.packet(c, remove, new(kernelDrops), err)
+}
+
+func (o *opener) packet(c net.PacketConn, remove string, drops *kernelDrops, err error) error {
 	if err != nil {
 		return err
 	}
 	switch conn := c.(type) {
 	case *net.UDPConn:
-		o.setBuffer(conn)
-		o.servers = append(o.servers, newDatagramServer(o.r, conn, remove))
-		return nil
+		o.tellBuffer(conn)
+		o.servers = append(o.servers, newDatagramServer(o.r, conn, remove, drops))
 	case *net.UnixConn:
-		o.servers = append(o.servers, newDatagramServer(o.r, conn, remove))
-		return nil
+		o.servers = append(o.servers, newDatagramServer(o.r, conn, remove, drops))
+	default:
+		return errors.Join(fmt.Errorf("a socket of type %T", c), c.Close())
 	}
-	return errors.Join(fmt.Errorf("a socket of type %T", c), c.Close())
+	return nil
 }
 
 func (o *opener) setBuffer(conn *net.UDPConn) {
-	wanted := o.r.conf.UDPBuffer
-	if err := conn.SetReadBuffer(wanted); err != nil {
+	if err := conn.SetReadBuffer(o.r.conf.UDPBuffer); err != nil {
 		o.r.log.Warn("UDP receive buffer", "error", err)
 	}
+}
+
+// raiseBuffer sets the buffer of a socket that was handed over, unless that would shrink it: a service manager may give it
+// more than net.core.rmem_max, and nobody else could give that back.
+func (o *opener) raiseBuffer(conn *net.UDPConn) {
+	if grantedBuffer(conn) < grants(o.r.conf.UDPBuffer) {
+		o.setBuffer(conn)
+	}
+}
+
+func (o *opener) tellBuffer(conn *net.UDPConn) {
+	wanted := o.r.conf.UDPBuffer
 	if granted := grantedBuffer(conn); granted > 0 && granted < wanted {
-		o.r.log.Info("the kernel grants less than udp_buffer: raise net.core.rmem_max", "granted", granted, "udp_buffer", wanted)
+		o.r.log.Info("the kernel grants less than udp_buffer: raise net.core.rmem_max, or ReceiveBuffer= of the .socket unit",
+			"granted", granted, "udp_buffer", wanted, "udp", conn.LocalAddr())
 	}
 }

@@ -9,7 +9,7 @@ import (
 // Record is what becomes of a line. The receiving block gets it in JSON, and as it is for its fields.
 type Record struct {
 	Received   time.Time `json:"received"`  // when the line was read, UTC
-	Peer       string    `json:"peer"`      // where it came from: address and port, or "pid=1,uid=0" over a Unix socket
+	Peer       string    `json:"peer"`      // where it came from: address and port, or "pid=1,uid=0" over a Unix socket ("unix": not known)
 	Transport  string    `json:"transport"` // "udp", "tcp", "tls", "relp", "relp+tls", "unix" or "unixgram"
 	Format     string    `json:"format"`    // "rfc3164", "rfc5424" or "unparsed"
 	Facility   string    `json:"facility,omitempty"`

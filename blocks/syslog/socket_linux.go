@@ -24,6 +24,10 @@ func unixPeer(conn net.Conn) string {
 }
 
 func credentials(cred *syscall.Ucred) string {
+	const overflow = 65534
+	if cred.Pid == 0 && cred.Uid == overflow { // what was sent before the socket asked for them has none
+		return unknownPeer
+	}
 	return fmt.Sprintf("pid=%d,uid=%d", cred.Pid, cred.Uid)
 }
 
@@ -52,13 +56,30 @@ func unixDatagramReader(conn *net.UnixConn) datagramReader {
 
 // grantedBuffer is the size of a socket's receive buffer.
 func grantedBuffer(conn syscall.Conn) (size int) {
-	control(conn, func(fd int) {
-		doubled, err := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_RCVBUF)
-		if err == nil {
-			size = doubled / 2 // the kernel doubles it, for its own bookkeeping
-		}
-	})
+	control(conn, func(fd int) { size = receiveBuffer(fd) })
 	return size
+}
+
+// grants is how much of a receive buffer of the wanted size the kernel grants this process (net.core.rmem_max). It is tried
+// out: in a container, and with ProcSubset=pid, /proc doesn't tell. 0: not known.
+func grants(wanted int) int {
+	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_DGRAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return 0
+	}
+	defer func() { _ = syscall.Close(fd) }()
+	if err := syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_RCVBUF, wanted); err != nil {
+		return 0
+	}
+	return receiveBuffer(fd)
+}
+
+func receiveBuffer(fd int) int {
+	doubled, err := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_RCVBUF)
+	if err != nil {
+		return 0
+	}
+	return doubled / 2 // the kernel doubles it, for its own bookkeeping
 }
 
 // listens tells whether a socket takes connections.

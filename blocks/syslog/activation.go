@@ -52,24 +52,41 @@ var passedSockets = sync.OnceValues(func() ([]passed, error) {
 	return all, nil
 })
 
-// choose returns the sockets of a name; of no name, those that no other endpoint names.
-func choose(all []passed, name string, others []endpoint) ([]passed, error) {
-	taken := map[string]bool{}
-	for _, e := range others {
-		if e.scheme == schemeSystemd && e.address != "" {
-			taken[e.address] = true
-		}
-	}
+// choose returns the sockets of a name; of no name, those that no entry of the configuration names.
+func choose(all []passed, name string, entries []endpoint) ([]passed, error) {
+	named := names(entries)
 	var chosen []passed
-	var names []string
+	var there []string
 	for _, p := range all {
-		names = append(names, p.name)
-		if p.name == name || name == "" && !taken[p.name] {
+		there = append(there, p.name)
+		if p.name == name || name == "" && !named[p.name] {
 			chosen = append(chosen, p)
 		}
 	}
 	if len(chosen) == 0 {
-		return nil, fmt.Errorf("none of the sockets that were handed over is for it; there are: %s", strings.Join(names, ", "))
+		return nil, fmt.Errorf("none of the sockets that were handed over is for it; there are: %s", strings.Join(there, ", "))
 	}
 	return chosen, nil
+}
+
+// unused returns the sockets that no entry takes.
+func unused(all []passed, entries []endpoint) (left []passed) {
+	named := names(entries)
+	for _, p := range all {
+		if !named[p.name] && !named[""] {
+			left = append(left, p)
+		}
+	}
+	return left
+}
+
+// names are the names that entries take sockets by; "" is that of all others.
+func names(entries []endpoint) map[string]bool {
+	named := map[string]bool{}
+	for _, e := range entries {
+		if e.scheme == schemeSystemd {
+			named[e.address] = true
+		}
+	}
+	return named
 }

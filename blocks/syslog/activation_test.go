@@ -44,6 +44,9 @@ func TestActivatedChild(t *testing.T) {
 		_, err := stdin.ReadString('\n')
 		require.NoError(t, err)
 	}
+	conf := testConf()
+	conf.Listen = []string{"systemd:lines", "systemd+relp:reliable"}
+	fly(t, conf, nil).log.await(t, `WARN msg="a socket was handed over that no entry of listen takes.*name=unknown`)
 	require.ErrorContains(t, initOf("systemd:nothing"), `none of the sockets that were handed over is for it; there are: lines, lines, lines, unknown, reliable`)
 }
 
@@ -147,6 +150,12 @@ func TestSystemdSocketsAreChosenByName(t *testing.T) {
 	assert.Equal(t, []string{"a", "a"}, names("a"))
 	assert.Equal(t, []string{"a", "b", "a", "unknown"}, names("", "systemd:", ":514"))
 	assert.Equal(t, []string{"b", "unknown"}, names("", "systemd:", "systemd+tls:a"))
+	left := func(entries ...string) int {
+		parsed, _ := endpoints(entries)
+		return len(unused(all, parsed))
+	}
+	assert.Equal(t, 2, left("systemd:a"))
+	assert.Zero(t, left("systemd:a", "systemd+tls:"))
 	assert.Empty(t, names("c"))
 	assert.Empty(t, names("", "systemd:a", "systemd:b", "systemd:unknown"))
 }

@@ -26,6 +26,7 @@ type opener struct {
 	tls     *tls.Config // nil where no endpoint needs it
 	mode    os.FileMode // of Unix sockets
 	all     []endpoint
+	given   []passed // by a service manager, where an endpoint asks for it
 	servers []server
 }
 
@@ -38,6 +39,9 @@ func (o *opener) open() error {
 			}
 			return fmt.Errorf("listen %q: %w", o.r.conf.Listen[i], err)
 		}
+	}
+	for _, p := range unused(o.given, o.all) {
+		o.r.log.Warn("a socket was handed over that no entry of listen takes: what is sent there, waits for ever", "name", p.name)
 	}
 	return nil
 }
@@ -140,6 +144,7 @@ func (o *opener) passed(e endpoint) error {
 	if err != nil {
 		return err
 	}
+	o.given = all
 	chosen, err := choose(all, e.address, o.all)
 	if err != nil {
 		return err

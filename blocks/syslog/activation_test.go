@@ -4,14 +4,17 @@ package syslog
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
+	"unsafe"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -310,4 +313,24 @@ func TestDatagramFromBeforeTheBlockHasNoKnownPeer(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, want, d.peer)
 	}
+}
+
+func TestPortThatTakesAPrivilege(t *testing.T) {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+		const version3 = 0x20080522
+		header, none := [2]uint32{version3}, [6]uint32{} // linux/capability.h; pid 0: this thread
+		_, _, errno := syscall.RawSyscall(syscall.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&none)), 0)
+		if errno != 0 {
+			done <- errno
+			return
+		}
+		done <- initOf("tcp://127.0.0.1:1")
+	}()
+	err := <-done
+	if !errors.Is(err, syscall.EACCES) {
+		t.Skip("no port takes one here:", err)
+	}
+	require.ErrorContains(t, err, `listen "tcp://127.0.0.1:1": listen tcp 127.0.0.1:1: bind: permission denied: a port below 1024 takes CAP_NET_BIND_SERVICE`)
 }

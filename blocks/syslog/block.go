@@ -120,9 +120,9 @@ func (r *receiver) open() ([]server, error) {
 // Run serves until ctx ends, then sends on what has arrived by then.
 func (r *receiver) Run(ctx context.Context, bc sputnik.BlockCommunicator) error {
 	sink, ok := bc.Communicator(r.conf.To)
-	if !ok {
+	if !ok || r.conf.To == bc.Descriptor().Responsibility {
 		r.Finish(true)
-		return fmt.Errorf("no block with the responsibility %q (key \"to\") in the block list", r.conf.To)
+		return fmt.Errorf("no other block with the responsibility %q (key \"to\") in the block list", r.conf.To)
 	}
 	r.sink = sink
 	r.flush = sputnik.FlushContext(ctx)

@@ -37,13 +37,21 @@ func (o *opener) open() error {
 			for _, s := range o.servers {
 				s.close()
 			}
-			return fmt.Errorf("listen %q: %w", o.r.conf.Listen[i], err)
+			return fmt.Errorf("listen %q: %w%s", o.r.conf.Listen[i], err, advice(e, err))
 		}
 	}
 	for _, p := range unused(o.given, o.all) {
 		o.r.log.Warn("a socket was handed over that no entry of listen takes: what is sent there, waits for ever", "name", p.name)
 	}
 	return nil
+}
+
+// advice is what to do where the error alone doesn't say it.
+func advice(e endpoint, err error) string {
+	if errors.Is(err, syscall.EACCES) && e.scheme != transportUnix && e.scheme != transportUnixgram {
+		return ": a port below 1024 takes CAP_NET_BIND_SERVICE, or a .socket unit and systemd: in its place"
+	}
+	return ""
 }
 
 func (o *opener) endpoint(e endpoint) error {

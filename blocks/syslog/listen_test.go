@@ -135,12 +135,14 @@ func TestNoSocketsHandedOver(t *testing.T) {
 }
 
 func TestNoSinkGivesTheSocketsBack(t *testing.T) {
-	conf := testConf()
-	conf.To = "nobody"
-	f := fly(t, conf, nil)
-	address := f.address(t, "tcp")
-	err := <-f.ended
-	f.ended = nil
-	require.ErrorContains(t, err, `no block with the responsibility "nobody"`)
-	require.NoError(t, initOf(address))
+	for _, to := range []string{"nobody", Name} {
+		conf := testConf()
+		conf.To = to
+		f := fly(t, conf, nil)
+		address := f.address(t, "tcp")
+		err := <-f.ended
+		f.ended = nil
+		require.ErrorContains(t, err, fmt.Sprintf(`no other block with the responsibility %q`, to))
+		require.NoError(t, initOf(address))
+	}
 }

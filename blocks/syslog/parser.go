@@ -1,6 +1,7 @@
 package syslog
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"time"
@@ -13,6 +14,10 @@ import (
 )
 
 const formatUnparsed = "unparsed"
+
+// parsed is how much of a line the parsers get to see: what follows belongs to the message. The one of RFC 5424 needs time
+// by the square of a parameter's length where all of it is escaped.
+const parsed = defaultMaxLine
 
 // parser turns lines into records. It keeps state: one for each connection.
 type parser struct {
@@ -38,8 +43,10 @@ func newParser(loc *time.Location, keepRaw bool) *parser {
 func (p *parser) parse(line []byte, received time.Time) (*Record, int) {
 	r := &Record{Received: received.UTC(), Format: formatUnparsed}
 	priority := noPriority
-	if message, err := p.machineParse(line); err == nil && message != nil {
+	head := line[:min(len(line), parsed)]
+	if message, err := p.machineParse(head); err == nil && message != nil {
 		priority = r.take(message, received, p.loc)
+		r.Message += string(line[len(head):])
 	}
 	if p.keepRaw || priority == noPriority || !utf8.Valid(line) {
 		r.keepRaw(line)
@@ -54,7 +61,22 @@ func (p *parser) machineParse(line []byte) (message gosyslog.Message, err error)
 			message, err = nil, fmt.Errorf("parser: %v", v)
 		}
 	}()
-	return p.machine.Parse(line)
+	if bytes.IndexByte(line, '\n') < 0 {
+		return p.machine.Parse(line)
+	}
+	// The machine of RFC 3164 copies the message anew at each LF, so that 64 KB of them take a second. To a CR it does what
+	// it does to an LF, but for that.
+	message, err = p.machine.Parse(bytes.ReplaceAll(line, []byte{'\n'}, []byte{'\r'}))
+	switch m := message.(type) {
+	case *rfc3164.SyslogMessage:
+		if m.Message != nil { // it goes to the end of the line
+			text := string(line[len(line)-len(*m.Message):])
+			m.Message = &text
+		}
+	case *rfc5424.SyslogMessage:
+		return p.machine.Parse(line)
+	}
+	return message, err
 }
 
 // take copies a parsed message. One without a priority is left: there is nothing to name its subject by.

@@ -2,6 +2,7 @@ package syslog
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -121,6 +122,31 @@ func TestParserKeepsNothingOfTheLine(t *testing.T) {
 	}
 	assert.Equal(t, "hello", r.Message)
 	assert.Equal(t, `<13>Nov 20 07:30:01 host root: hello`, r.Raw)
+}
+
+// A line of 64 KB that takes the parser a second is one that stops a listener.
+func TestLineOfLineEndsIsNoDearerThanOthers(t *testing.T) {
+	p := newParser(time.UTC, false)
+	text := strings.Repeat("\n", 1000) + "x\r\n" + strings.Repeat("\r\n", 1000) + "y"
+	for _, head := range []string{head, "<13>1 2026-11-20T07:30:01Z host app - - [a b=\"c\nd\"] "} {
+		line := []byte(head + text)
+		r, _ := p.parse(line, time.Now())
+		assert.Equal(t, text, r.Message)
+		assert.NotContains(t, r.Structured["a"]["b"], "\r")
+		assert.Less(t, testing.AllocsPerRun(1, func() { p.parse(line, time.Now()) }), 50.0)
+	}
+}
+
+func TestVeryLongLineIsParsedAtItsHead(t *testing.T) {
+	p := newParser(time.UTC, false)
+	text := strings.Repeat("ä", parsed)
+	r, _ := p.parse([]byte(head+text), time.Now())
+	assert.Equal(t, text, r.Message)
+	assert.Empty(t, r.RawBase64)
+	line := `<13>1 2026-11-20T07:30:01Z host app - - [a b="` + strings.Repeat(`\"`, parsed) + `"] x`
+	r, _ = p.parse([]byte(line), time.Now())
+	assert.Equal(t, formatUnparsed, r.Format)
+	assert.Equal(t, line, r.Raw)
 }
 
 func TestNewYear(t *testing.T) {

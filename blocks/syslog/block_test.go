@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -286,6 +288,24 @@ func TestDatagramsAreNotReadWithoutEnd(t *testing.T) {
 	timeUp()
 	s.drain(time.Now().Add(time.Hour))
 	s.serve()
+}
+
+func TestConnectionIsNotReadWithoutEnd(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	client, err := net.Dial("tcp", listener.Addr().String())
+	require.NoError(t, err)
+	defer client.Close()
+	server, err := listener.Accept()
+	require.NoError(t, err)
+	defer server.Close()
+	send(t, client, "x")
+	c := &conn{r: newReceiver(discard()), raw: server}
+	c.readUntil(time.Now())
+	assert.Equal(t, runtime.GOOS == "linux", c.extend(), "what has arrived is read")
+	c.cutShort()
+	assert.False(t, c.extend())
 }
 
 func TestFinishTellsWhatTheSinkDidNotTake(t *testing.T) {

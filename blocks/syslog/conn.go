@@ -22,20 +22,31 @@ type conn struct {
 
 	mu    sync.Mutex
 	until time.Time // set at finish: goes before the other limits
+	end   time.Time // set when the finish has no more time: nothing is read any more, and it goes for writing, too
 }
 
 // limited limits each Write, which a peer that reads nothing would hold up for ever: that of an answer, and those of TLS
 // itself, which answers a peer's key update in the middle of a Read.
 type limited struct {
 	net.Conn
-	limit time.Duration
+	of *conn
 }
 
 func (l limited) Write(p []byte) (int, error) {
-	if err := l.SetWriteDeadline(time.Now().Add(l.limit)); err != nil {
+	if err := l.of.allowWrite(); err != nil {
 		return 0, err
 	}
 	return l.Conn.Write(p)
+}
+
+func (c *conn) allowWrite() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	limit := time.Now().Add(c.r.conf.FrameTimeout)
+	if !c.end.IsZero() {
+		limit = c.end
+	}
+	return c.raw.SetWriteDeadline(limit)
 }
 
 // source is what the lines of a connection, or of a datagram, have in common.
@@ -51,6 +62,17 @@ func (c *conn) readUntil(t time.Time) {
 	defer c.mu.Unlock()
 	c.until = t
 	c.setDeadline(t)
+}
+
+// cutShort ends all waiting: there is just time for a farewell.
+func (c *conn) cutShort() {
+	const farewell = 200 * time.Millisecond
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.until = time.Now()
+	c.end = c.until.Add(farewell)
+	c.setDeadline(c.until)
+	_ = c.raw.SetWriteDeadline(c.end) // fails on a connection that is closed
 }
 
 // allow limits the waiting for the next byte: to the idle time, and to what a frame that has begun has left. At finish
@@ -80,7 +102,7 @@ func (c *conn) extend() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
-	if c.until.IsZero() || now.After(c.until.Add(late)) || !arrived(c.raw) {
+	if c.until.IsZero() || !c.end.IsZero() || now.After(c.until.Add(late)) || !arrived(c.raw) {
 		return false
 	}
 	c.setDeadline(now.Add(lateRead))

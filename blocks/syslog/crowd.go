@@ -83,6 +83,6 @@ func (w *crowd) abort() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for c := range w.conns {
-		_ = c.raw.Close()
+		c.cutShort()
 	}
 }

@@ -2,6 +2,7 @@ package syslog
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -200,6 +201,8 @@ func TestRELPFinishGivesUpInTime(t *testing.T) {
 	assert.Less(t, time.Since(began), 5*time.Second)
 	assert.EqualValues(t, 1, f.count.relpLeft.Load())
 	assert.Contains(t, f.log.String(), "relp_unanswered=1")
+	assert.Equal(t, "0 serverclose", c.answer(t))
+	c.ended(t)
 	done(nil) // late, and harmless
 }
 
@@ -297,6 +300,30 @@ func TestRELPClientThatReadsNothing(t *testing.T) {
 	require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
 	<-ended
 	assert.Less(t, written, 3*relpAnswers/len("2 rsp 6 200 OK\n"))
+}
+
+// Nor does it hold up the finish.
+func TestRELPClientThatReadsNothingAtTheFinish(t *testing.T) {
+	r := newReceiver(discard())
+	r.conf = relpConf()
+	r.conf.FrameTimeout = time.Hour
+	r.crowd = newCrowd(r.conf)
+	var timeUp context.CancelFunc
+	r.flush, timeUp = context.WithCancel(t.Context())
+	client, server := net.Pipe()
+	c := (&streamServer{r: r, transport: transportRELP}).newConn(server)
+	require.True(t, r.crowd.add(c))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		speakRELP(c)
+	}()
+	send(t, client, "1 open 15 commands=syslog\n")
+	_, err := io.ReadFull(client, make([]byte, 1)) // the answer is being written
+	require.NoError(t, err)
+	timeUp()
+	r.crowd.abort()
+	<-ended
 }
 
 func TestRELPIdleConnectionThatWaitsForUsIsKept(t *testing.T) {

@@ -66,7 +66,8 @@ func (s *streamServer) serve() {
 }
 
 func (s *streamServer) newConn(raw net.Conn) *conn {
-	c := &conn{r: s.r, raw: raw, stream: limited{raw, s.r.conf.FrameTimeout}}
+	c := &conn{r: s.r, raw: raw}
+	c.stream = limited{raw, c}
 	c.from = source{transport: s.transport, lines: s.r.count.of(s.transport)}
 	switch peer := raw.RemoteAddr().(type) {
 	case *net.TCPAddr:

@@ -41,15 +41,13 @@ type Conf struct {
 	KeepRaw  bool   `koanf:"keep_raw" doc:"true: the line as it came in every record, not only where it could not be parsed"`
 }
 
-const defaultMaxLine = 65 << 10 // 64 KiB of text and its header
-
 // DefaultConf is what holds where nothing is configured.
 func DefaultConf() Conf {
 	return Conf{
 		Listen:        []string{"127.0.0.1:5514"},
 		To:            "nats.producer",
 		Severity:      "debug",
-		MaxLine:       defaultMaxLine,
+		MaxLine:       65 << 10, // 64 KiB of text and its header
 		MaxConn:       1000,
 		Idle:          5 * time.Minute,
 		FrameTimeout:  30 * time.Second,

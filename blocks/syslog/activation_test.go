@@ -315,6 +315,16 @@ func TestDatagramFromBeforeTheBlockHasNoKnownPeer(t *testing.T) {
 	}
 }
 
+func TestMaxConnLeavesFilesToTheRest(t *testing.T) {
+	var before syscall.Rlimit
+	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &before))
+	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 200, Max: before.Max}))
+	defer func() { require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &before)) }()
+	f := fly(t, testConf(), nil)
+	f.log.await(t, `WARN msg="max_conn is lowered.*max_conn=1000 lowered_to=136 open_files=200`)
+	assert.Equal(t, 136, f.crowd.most)
+}
+
 func TestPortThatTakesAPrivilege(t *testing.T) {
 	done := make(chan error)
 	go func() {

@@ -81,7 +81,8 @@ func (r *receiver) Init(cf sputnik.ConfFactory) error {
 		return err
 	}
 	r.pass = newFilter(conf.Facilities, conf.Severity, conf.DropUnparsed)
-	r.crowd = newCrowd(conf)
+	r.fitMaxConn()
+	r.crowd = newCrowd(r.conf)
 	if r.servers, err = r.open(); err != nil {
 		return err
 	}
@@ -91,11 +92,19 @@ func (r *receiver) Init(cf sputnik.ConfFactory) error {
 		addresses = append(addresses, transport, address)
 	}
 	r.log.Info("listening", addresses...)
-	const others = 64 // files that the rest of the process has open
-	if limit, known := openFiles(); known && limit < uint64(conf.MaxConn)+others {
-		r.log.Warn("max_conn is over the limit of open files: raise it (ulimit -Hn, LimitNOFILE=)", "max_conn", conf.MaxConn, "open_files", limit)
-	}
 	return nil
+}
+
+// fitMaxConn leaves files to the rest of the process: without any, an embedded broker can't store.
+func (r *receiver) fitMaxConn() {
+	const others = 64
+	limit, known := openFiles()
+	if known && limit < uint64(r.conf.MaxConn)+others {
+		fits := max(1, int(limit)-others)
+		r.log.Warn("max_conn is lowered to what the limit of open files leaves: raise that (ulimit -Hn, LimitNOFILE=)",
+			"max_conn", r.conf.MaxConn, "lowered_to", fits, "open_files", limit)
+		r.conf.MaxConn = fits
+	}
 }
 
 func (r *receiver) open() ([]server, error) {

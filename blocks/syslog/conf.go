@@ -23,7 +23,7 @@ type Conf struct {
 	MaxLine        int           `koanf:"max_line" doc:"longest line in bytes; a longer one is cut and marked truncated, an octet count over 16 times as much ends the connection"`
 	MaxConn        int           `koanf:"max_conn" doc:"connections at a time, of all listeners; one more is closed at once"`
 	MaxConnPerPeer int           `koanf:"max_conn_per_peer" doc:"connections at a time from one IP address; 0: no limit"`
-	Idle           time.Duration `koanf:"idle" doc:"a connection that sends nothing for so long is closed"`
+	Idle           time.Duration `koanf:"idle" doc:"a connection that sends nothing for so long is closed, and most senders lose their next line by that; a peer that is gone is found much sooner"`
 	FrameTimeout   time.Duration `koanf:"frame_timeout" doc:"a line that has begun has to be complete within this time, a TLS handshake too; else the connection is closed"`
 	Drain          time.Duration `koanf:"drain" doc:"at the finish, how long what has arrived is still read, up to 1s"`
 
@@ -49,7 +49,7 @@ func DefaultConf() Conf {
 		Severity:      "debug",
 		MaxLine:       65 << 10, // 64 KiB of text and its header
 		MaxConn:       1000,
-		Idle:          5 * time.Minute,
+		Idle:          24 * time.Hour, // a line is lost by most senders that are closed: see the README
 		FrameTimeout:  30 * time.Second,
 		Drain:         200 * time.Millisecond,
 		SocketMode:    "0660",

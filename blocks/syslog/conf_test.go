@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -144,4 +145,9 @@ func TestEndpoints(t *testing.T) {
 		_, err := parseEndpoint(s)
 		require.Error(t, err, s)
 	}
+}
+
+// Most senders don't learn that they were closed until a line is lost, and some have little to say.
+func TestQuietSenderIsNotClosedByDefault(t *testing.T) {
+	assert.GreaterOrEqual(t, DefaultConf().Idle, 24*time.Hour)
 }

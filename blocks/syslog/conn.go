@@ -158,6 +158,12 @@ func (c *conn) logEnd(err error) {
 	}
 }
 
+// brief is what is logged of a text that a peer has chosen, and may have chosen long.
+func brief(text string) string {
+	const most = 200
+	return string(cut([]byte(text), most))
+}
+
 // warn and info log what a peer does, no more often than the quota allows: a peer can't flood the log.
 func (c *conn) warn(msg string, args ...any) {
 	if c.r.quota.allow(&c.r.count.unlogged) {

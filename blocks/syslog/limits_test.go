@@ -174,6 +174,13 @@ func TestPeersCannotFloodTheLog(t *testing.T) {
 	f.log.await(t, "log lines of connections suppressed")
 }
 
+func TestPeersCannotWriteLongLogLines(t *testing.T) {
+	f := fly(t, relpConf(), nil)
+	c := f.dial(t, transportRELP)
+	send(t, c, string(appendRELP(nil, 1, relpOpen, "commands="+strings.Repeat("x", 10_000))))
+	assert.Less(t, len(f.log.await(t, "doesn't offer the command syslog")), 1000)
+}
+
 func TestManyConnections(t *testing.T) {
 	n := 1500
 	if *long {

@@ -121,7 +121,7 @@ func (s *relpSession) command(frame relpFrame, received time.Time) (end, reply b
 	case frame.command == relpOpen && !s.opened:
 		commands, _ := relpOffer(frame.data, "commands")
 		if !slices.Contains(strings.Split(commands, ","), relpSyslog) {
-			s.c.warn("connection closed: the RELP client doesn't offer the command syslog", "commands", commands)
+			s.c.warn("connection closed: the RELP client doesn't offer the command syslog", "commands", brief(commands))
 			s.answer(frame.txnr, "500 the command syslog is required")
 			return true, false
 		}

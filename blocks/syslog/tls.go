@@ -73,7 +73,7 @@ func (c *conn) handshake(config *tls.Config) bool {
 	args := []any{"error", err}
 	if invalid, ok := errors.AsType[*tls.CertificateVerificationError](err); ok && len(invalid.UnverifiedCertificates) > 0 {
 		cert := invalid.UnverifiedCertificates[0]
-		args = append(args, "client_certificate", cert.Subject.String(), "valid_until", cert.NotAfter)
+		args = append(args, "client_certificate", brief(cert.Subject.String()), "valid_until", cert.NotAfter)
 	}
 	c.warn("TLS handshake failed", args...)
 	return false

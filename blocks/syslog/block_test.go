@@ -201,7 +201,7 @@ func TestUDPQueueIsBoundedInBytes(t *testing.T) {
 	conf.UDPQueueBytes = 1000
 	r := newReceiver(slog.New(slog.DiscardHandler))
 	r.conf = conf
-	s := newDatagramServer(r, nil, "", nil)
+	s := newDatagramServer(r, nil, socketFile{}, nil)
 	for range 5 {
 		s.enqueue(datagram{data: make([]byte, 300)})
 	}

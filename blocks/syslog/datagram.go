@@ -24,7 +24,7 @@ type datagramServer struct {
 	r         *receiver
 	conn      packetConn
 	transport string
-	remove    string         // a file that goes with the socket; empty: none
+	file      socketFile     // goes with the socket
 	next      datagramReader // reads one
 	stop      chan struct{}  // closed by drain
 	until     time.Time      // set by drain, before the reader can see it
@@ -43,9 +43,9 @@ type datagram struct {
 // datagramReader reads one datagram into buf.
 type datagramReader func(buf []byte) (n int, d datagram, err error)
 
-func newDatagramServer(r *receiver, conn packetConn, remove string, drops *kernelDrops) *datagramServer {
+func newDatagramServer(r *receiver, conn packetConn, file socketFile, drops *kernelDrops) *datagramServer {
 	s := &datagramServer{
-		r: r, conn: conn, remove: remove, drops: drops,
+		r: r, conn: conn, file: file, drops: drops,
 		stop: make(chan struct{}), queue: make(chan datagram, r.conf.UDPQueue),
 	}
 	switch conn := conn.(type) {
@@ -151,11 +151,7 @@ func (s *datagramServer) setDeadline(t time.Time) {
 }
 
 func (s *datagramServer) close() {
-	err := s.conn.Close()
-	if s.remove != "" {
-		err = errors.Join(err, os.Remove(s.remove))
-	}
-	if err != nil {
+	if err := errors.Join(s.file.remove(), s.conn.Close()); err != nil {
 		s.r.log.Warn("closing the datagram socket", "transport", s.transport, "error", err)
 	}
 }

@@ -60,7 +60,7 @@ func (o *opener) endpoint(e endpoint) error {
 		return o.both(e.address)
 	case transportUDP:
 		conn, err := net.ListenPacket("udp", e.address)
-		return o.own(conn, "", err)
+		return o.own(conn, socketFile{}, err)
 	case transportUnixgram:
 		return o.unixgram(e.address)
 	case transportUnix:
@@ -78,7 +78,7 @@ func (o *opener) both(address string) error {
 	for try := 1; ; try++ {
 		tcp, udp, err := listenBoth(address)
 		if err == nil {
-			return errors.Join(o.stream(tcp, endpoint{}, nil), o.own(udp, "", nil))
+			return errors.Join(o.stream(tcp, endpoint{}, nil), o.own(udp, socketFile{}, nil))
 		}
 		if _, port, _ := net.SplitHostPort(address); port != "0" || try == tries || !errors.Is(err, syscall.EADDRINUSE) {
 			return err
@@ -104,24 +104,65 @@ func listenBoth(address string) (*net.TCPListener, *net.UDPConn, error) {
 }
 
 func (o *opener) unix(e endpoint) error {
-	listener, err := reclaim(transportUnix, e.address, func() (net.Listener, error) { return net.Listen("unix", e.address) })
-	if err == nil {
-		if err = os.Chmod(e.address, o.mode); err != nil {
-			err = errors.Join(err, listener.Close())
-		}
+	listener, err := reclaim(transportUnix, e.address, func() (*net.UnixListener, error) {
+		return net.ListenUnix("unix", &net.UnixAddr{Name: e.address, Net: "unix"})
+	})
+	if err != nil {
+		return err
 	}
-	return o.stream(listener, e, err)
+	listener.SetUnlinkOnClose(false)
+	file, err := o.made(e.address)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	return o.stream(unixListener{listener, file}, e, nil)
 }
 
 func (o *opener) unixgram(path string) error {
-	conn, err := reclaim(transportUnixgram, path, func() (net.PacketConn, error) { return net.ListenPacket("unixgram", path) })
-	if err == nil {
-		if err = os.Chmod(path, o.mode); err != nil {
-			err = errors.Join(err, conn.Close(), os.Remove(path))
-		}
+	conn, err := reclaim(transportUnixgram, path, func() (*net.UnixConn, error) {
+		return net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	})
+	if err != nil {
+		return err
 	}
-	return o.own(conn, path, err)
+	file, err := o.made(path)
+	if err != nil {
+		return errors.Join(err, conn.Close())
+	}
+	return o.own(conn, file, nil)
 }
+
+// made gives the file of a Unix socket its permissions.
+func (o *opener) made(path string) (socketFile, error) {
+	if err := os.Chmod(path, o.mode); err != nil {
+		return socketFile{}, errors.Join(err, os.Remove(path))
+	}
+	info, err := os.Lstat(path)
+	return socketFile{path, info}, err
+}
+
+// socketFile is the file of a Unix socket that the block has made; the zero value is none.
+type socketFile struct {
+	path string
+	info os.FileInfo
+}
+
+// remove removes it, unless it's gone, or another process has put its own there. It has to be called before the socket is
+// closed, as until then the file's number is in use.
+func (f socketFile) remove() error {
+	if now, err := os.Lstat(f.path); err == nil && os.SameFile(f.info, now) {
+		return os.Remove(f.path)
+	}
+	return nil
+}
+
+// unixListener goes with its file.
+type unixListener struct {
+	*net.UnixListener
+	file socketFile
+}
+
+func (l unixListener) Close() error { return errors.Join(l.file.remove(), l.UnixListener.Close()) }
 
 // reclaim opens a Unix socket, also where the file of a process that has died is in the way.
 func reclaim[T any](network, path string, open func() (T, error)) (T, error) {
@@ -188,7 +229,7 @@ func (o *opener) passedSocket(p passed, e endpoint) error {
 	if udp, ok := conn.(*net.UDPConn); ok {
 		o.raiseBuffer(udp)
 	}
-	return o.packet(conn, "", p.drops, err)
+	return o.packet(conn, socketFile{}, p.drops, err)
 }
 
 func (o *opener) stream(l net.Listener, e endpoint, err error) error {
@@ -219,23 +260,23 @@ func (o *opener) stream(l net.Listener, e endpoint, err error) error {
 }
 
 // own takes a datagram socket that the block has opened.
-func (o *opener) own(c net.PacketConn, remove string, err error) error {
+func (o *opener) own(c net.PacketConn, file socketFile, err error) error {
 	if udp, ok := c.(*net.UDPConn); ok && err == nil {
 		o.setBuffer(udp)
 	}
-	return o.packet(c, remove, new(kernelDrops), err)
+	return o.packet(c, file, new(kernelDrops), err)
 }
 
-func (o *opener) packet(c net.PacketConn, remove string, drops *kernelDrops, err error) error {
+func (o *opener) packet(c net.PacketConn, file socketFile, drops *kernelDrops, err error) error {
 	if err != nil {
 		return err
 	}
 	switch conn := c.(type) {
 	case *net.UDPConn:
 		o.tellBuffer(conn)
-		o.servers = append(o.servers, newDatagramServer(o.r, conn, remove, drops))
+		o.servers = append(o.servers, newDatagramServer(o.r, conn, file, drops))
 	case *net.UnixConn:
-		o.servers = append(o.servers, newDatagramServer(o.r, conn, remove, drops))
+		o.servers = append(o.servers, newDatagramServer(o.r, conn, file, drops))
 	default:
 		return errors.Join(fmt.Errorf("a socket of type %T", c), c.Close())
 	}

@@ -129,6 +129,28 @@ func TestSocketOfADeadProcessIsReplaced(t *testing.T) {
 	require.NoError(t, initOf("unix://"+stream, "unixgram://"+gram))
 }
 
+// Another process may have put its own socket there, such as the next version of this one.
+func TestSocketOfAnotherProcessIsNotRemoved(t *testing.T) {
+	stream, gram := socketPath(t), socketPath(t)
+	conf := testConf()
+	conf.Listen = []string{"unix://" + stream, "unixgram://" + gram}
+	old := newReceiver(discard())
+	require.NoError(t, old.Init(confOf(conf)))
+	for _, path := range []string{stream, gram} {
+		require.NoError(t, os.Remove(path))
+	}
+	next := newReceiver(discard())
+	require.NoError(t, next.Init(confOf(conf)))
+	old.Finish(true)
+	for _, path := range []string{stream, gram} {
+		require.FileExists(t, path)
+	}
+	next.Finish(true)
+	for _, path := range []string{stream, gram} {
+		require.NoFileExists(t, path)
+	}
+}
+
 func TestNoSocketsHandedOver(t *testing.T) {
 	require.ErrorContains(t, initOf("systemd:"), "no sockets were handed over")
 	require.ErrorContains(t, initOf("systemd:"), "no sockets were handed over", "and a second time")

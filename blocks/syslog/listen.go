@@ -41,7 +41,7 @@ func (o *opener) open() error {
 		}
 	}
 	for _, p := range unused(o.given, o.all) {
-		o.r.log.Warn("a socket was handed over that no entry of listen takes: what is sent there, waits for ever", "name", p.name)
+		o.r.log.Warn("a socket was handed over that no entry of listen takes: unless another block does, what is sent there waits for ever", "name", p.name)
 	}
 	return nil
 }

@@ -80,14 +80,11 @@ func (r *receiver) Attach(self sputnik.BlockCommunicator) { r.handler.self = sel
 func (r *receiver) Run(ctx context.Context, bc sputnik.BlockCommunicator) error {
 	defer r.server.listener.Close() //nolint:errcheck // it is closed already, unless there is no sink
 	h := r.handler
-	sink, ok := bc.Communicator(h.conf.To)
-	if !ok {
+	if _, ok := bc.Communicator(h.conf.To); !ok {
 		return fmt.Errorf("no block with the responsibility %q (key \"to\") in the block list", h.conf.To)
 	}
-	h.pump.sink = sink
-
 	var serving sync.WaitGroup
-	serving.Go(h.pump.run)
+	serving.Go(func() { h.pump.run(bc, h.conf.To) })
 	serving.Go(r.server.serve)
 	reporter := newReporter(r.log, &h.count)
 	err := reporter.until(ctx.Done(), r.server.served)

@@ -202,12 +202,15 @@ func TestNotReady(t *testing.T) {
 	wantAccepted(t, f.post(t, "", "x", asText), 1)
 }
 
-// A block can be removed from a running process.
-func TestSinkThatIsGone(t *testing.T) {
+// A block can be removed from a running process, and another one added in its place.
+func TestSinkThatIsGoneAndBack(t *testing.T) {
 	f := fly(t, testConf(), newSink())
 	wantAccepted(t, f.post(t, "", "x", asText), 1) // the process runs
 	require.NoError(t, sputnik.RemoveBlock(t.Context(), f.handler.self, "sink"))
 	wantProblem(t, f.post(t, "", "x", asText), 503, `no block "sink" any more`)
+	require.NoError(t, sputnik.AddBlock(t.Context(), f.handler.self, sputnik.BlockDescriptor{Name: "sink", Responsibility: "sink"}))
+	wantAccepted(t, f.post(t, "", "y", asText), 1)
+	f.nextData(t, "x", "y")
 }
 
 func TestRefusalsAreReportedOnceWithTheirNumber(t *testing.T) {

@@ -123,15 +123,30 @@ func TestFullMailboxThatRejects(t *testing.T) {
 
 func TestBodiesAreBoundedTogether(t *testing.T) {
 	conf := testConf()
-	conf.MaxBody, conf.MaxMessage, conf.MaxPendingBytes = 10_000, 10_000, 10_001
+	conf.MaxBody, conf.MaxMessage, conf.MaxPendingBytes = 10_000, 10_000, 10_000
 	f := fly(t, conf, newSink())
-	require.True(t, f.handler.budget.take(9000)) // as another request does
-	wantProblem(t, f.post(t, "", "y", asText), 429, "max_pending_bytes")
-	f.handler.budget.held.Add(-9000)
+	require.True(t, f.handler.budget.take(9999)) // as another request does
+	wantProblem(t, f.post(t, "", "yy", asText), 429, "max_pending_bytes")
+	f.handler.budget.held.Add(-9999)
+	full := strings.Repeat("x", 10_000)
 	for range 3 { // what they take they give back
-		wantAccepted(t, f.post(t, "", strings.Repeat("x", 10_000), asText), 1)
+		wantAccepted(t, f.post(t, "", full, asText), 1)
+		chunked, err := f.send(http.MethodPost, "", struct{ io.Reader }{strings.NewReader(full)}, asText)
+		require.NoError(t, err)
+		wantAccepted(t, chunked, 1)
 	}
 	assert.Zero(t, f.handler.budget.held.Load())
+}
+
+// A receiving block that keeps a message keeps no more memory than that.
+func TestMessageTakesNoMoreMemoryThanItNeeds(t *testing.T) {
+	f := fly(t, testConf(), newSink())
+	for _, size := range []int{1, 100, 5000, 100_000} {
+		wantAccepted(t, f.post(t, "", strings.Repeat("x", size), asText), 1)
+		data := f.next(t)[KeyData].([]byte)
+		assert.Len(t, data, size)
+		assert.Equal(t, size+1, cap(data))
+	}
 }
 
 var errTooLarge = errors.New("too large for the stream")

@@ -13,7 +13,6 @@ import (
 // it for all: the requests wait for that goroutine, from which they can turn away at any time, and no more than one message is
 // ever in doubt. They get their turn in the order in which they came.
 type pump struct {
-	sink    sputnik.BlockCommunicator
 	batches chan *batch
 	waiting atomic.Int64
 	most    int64         // that may wait
@@ -25,12 +24,13 @@ func newPump(most int) *pump {
 	return &pump{batches: make(chan *batch), most: int64(most), hurry: make(chan struct{}), quit: make(chan struct{})}
 }
 
-// run works until quit.
-func (p *pump) run() {
+// run works until quit. The receiving block is looked up for each request: it may be removed, and another one added.
+func (p *pump) run(bc sputnik.BlockCommunicator, to string) {
 	for {
 		select {
 		case b := <-p.batches:
-			b.over <- b.send(p.sink)
+			sink, ok := bc.Communicator(to)
+			b.over <- ok && b.send(sink)
 		case <-p.quit:
 			return
 		}

@@ -21,6 +21,9 @@ func (s *slowSink) Send(msg sputnik.Msg) bool {
 	return <-s.accept
 }
 
+// Communicator finds it under each name.
+func (s *slowSink) Communicator(string) (sputnik.BlockCommunicator, bool) { return s, true }
+
 func numbered(n int) *batch {
 	var messages []sputnik.Msg
 	for i := range n {
@@ -33,9 +36,8 @@ func numbered(n int) *batch {
 func TestPumpStopsForAClientThatLeaves(t *testing.T) {
 	sink := &slowSink{entered: make(chan sputnik.Msg), accept: make(chan bool)}
 	p := newPump(10)
-	p.sink = sink
 	pumped := make(chan struct{})
-	go func() { defer close(pumped); p.run() }()
+	go func() { defer close(pumped); p.run(sink, "sink") }()
 
 	client, leaves := context.WithCancel(t.Context())
 	b, verdicts := numbered(3), make(chan verdict)

@@ -45,7 +45,7 @@ func TestBodies(t *testing.T) {
 
 func TestWhatAMessageHolds(t *testing.T) {
 	conf := testConf()
-	conf.Fields = map[string]string{"tenant": "header:X-Tenant", "source": "query:source", "absent": "header:X-Absent"}
+	conf.Fields = map[string]string{"tenant": "header:X-Tenant", "source": "query:source", "absent": "header:X-Absent", "site": "header:host"}
 	f := fly(t, conf, newSink())
 	a := f.post(t, "/orders/new?source=shop&source=other", `{"a":1}`, "Content-Type: Application/JSON; charset=utf-8",
 		"x-tenant: acme", `Idempotency-Key: "8e03978e-40d5"`)
@@ -57,7 +57,7 @@ func TestWhatAMessageHolds(t *testing.T) {
 	assert.NotContains(t, msg, KeyDone)
 	fields := msg[KeyFields].(interface{ Field(string) (string, bool) })
 	for name, want := range map[string]string{
-		"method": "POST", "path": "/v1/messages/orders/new", "content_type": "application/json", "tenant": "acme", "source": "shop",
+		"method": "POST", "path": "/v1/messages/orders/new", "content_type": "application/json", "tenant": "acme", "source": "shop", "site": f.address(),
 	} {
 		got, ok := fields.Field(name)
 		assert.True(t, ok, name)
@@ -93,6 +93,7 @@ func TestRefusals(t *testing.T) {
 		{"another content type", "", "x", []string{"Content-Type: text/html"}, 415, `"text/html"`},
 		{"no content type at all", "", "x", []string{"Content-Type: ;"}, 415, `";"`},
 		{"a content encoding", "", "x", []string{asJSON, "Content-Encoding: gzip"}, 415, `"gzip"`},
+		{"two content encodings", "", "x", []string{asText, "Content-Encoding: identity", "Content-Encoding: gzip"}, 415, `"identity, gzip"`},
 		{"no JSON", "", `{"a":}`, []string{asJSON}, 400, "at byte 6"},
 		{"half an object", "", `{"a"`, []string{asJSON}, 400, "unexpected end"},
 		{"an object and an odd space", "", "{}\u00a0", []string{asJSON}, 400, "at byte 3"},
@@ -110,6 +111,8 @@ func TestRefusals(t *testing.T) {
 		{"a large message of many", "", `[{},{"a":"` + x(20) + `"}]`, []string{asJSON}, 413, "message 1 has 28 bytes"},
 		{"many messages", "?lines=true", "1\n2\n3\n4", []string{asText}, 413, "more than 3"},
 		{"an odd parameter", "?lines=some", "x", []string{asText}, 400, "lines=some"},
+		{"parameters that can't be read", "?lines=1;source=x", "x", []string{asText}, 400, "semicolon"},
+		{"a parameter that can't be read", "?lines=%zz", "x", []string{asText}, 400, `"%zz"`},
 		{"a wildcard in the subject", "/a/*", "x", []string{asText}, 400, `"*"`},
 		{"a dot in the subject", "/a.b", "x", []string{asText}, 400, `"a.b"`},
 		{"an empty element", "/a//b", "x", []string{asText}, 400, `""`},
@@ -143,6 +146,26 @@ func TestRefusals(t *testing.T) {
 	assert.Zero(t, f.handler.budget.held.Load(), "what a body took was given back")
 	require.NoError(t, f.finish())
 	assert.Empty(t, f.got, "nothing of a refused request was sent")
+}
+
+// A page of another site has its own name resolve to this machine: for the browser it is of the same origin.
+func TestForeignHost(t *testing.T) {
+	conf := testConf()
+	f := fly(t, conf, newSink())
+	ask := func(f *flight, host string, headers ...string) reply {
+		return f.post(t, "", "x", append([]string{asText, "Host: " + host}, headers...)...)
+	}
+	for _, host := range []string{"evil.example", "evil.example:8080", "127.0.0.1.evil.example", "10.0.0.1:80", "[2001:db8::1]:80"} {
+		wantProblem(t, ask(f, host, "Origin: http://"+host, "Sec-Fetch-Site: same-origin"), 403, host)
+		wantProblem(t, ask(f, host, "Origin: http://"+host), 403, host)
+		wantAccepted(t, ask(f, host), 1) // a program, which may name this machine as it likes
+	}
+	for _, host := range []string{"localhost:1", "LOCALHOST", "127.0.0.1", "127.9.9.9:80", "[::1]:8080", "[::1]"} {
+		wantAccepted(t, ask(f, host, "Origin: http://"+host, "Sec-Fetch-Site: same-origin"), 1)
+	}
+	conf.Token = []string{"0123456789abcdef"}
+	f = fly(t, conf, newSink())
+	wantAccepted(t, ask(f, "hooks.example", "Sec-Fetch-Site: same-origin", "Authorization: Bearer 0123456789abcdef"), 1)
 }
 
 func TestFixedSubject(t *testing.T) {

@@ -30,7 +30,7 @@ func (c Conf) check() error {
 		}
 	}
 	bad(validAddress(c.Listen), "listen", "%q is not an address such as 127.0.0.1:8080", c.Listen)
-	bad(loopback(c.Listen) || len(c.Token) > 0 || c.TLSClientCA != "", "listen",
+	bad(loopback(c.Listen) || c.guarded(), "listen",
 		"%q can be reached from other machines: set token or tls_client_ca, or listen on 127.0.0.1", c.Listen)
 	bad(validPath(c.Path), "path", "%q is not a path such as /v1/messages", c.Path)
 	bad(c.To != "", "to", "is empty")
@@ -73,6 +73,9 @@ func (c Conf) check() error {
 	}
 	return errors.Join(errs...)
 }
+
+// guarded tells whether only those who are known get in.
+func (c Conf) guarded() bool { return len(c.Token) > 0 || c.TLSClientCA != "" }
 
 func (c Conf) checkFields() (errs []error) {
 	for _, name := range slices.Sorted(maps.Keys(c.Fields)) {
@@ -118,11 +121,12 @@ func validAddress(s string) bool {
 // loopback tells whether only this machine can reach an address. An invalid one is somebody else's fault.
 func loopback(listen string) bool {
 	host, _, err := net.SplitHostPort(listen)
-	if err != nil || host == "localhost" {
-		return true
-	}
+	return err != nil || localHost(host)
+}
+
+func localHost(host string) bool {
 	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback()
+	return err == nil && ip.IsLoopback() || strings.EqualFold(host, "localhost")
 }
 
 func validPath(s string) bool {

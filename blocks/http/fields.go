@@ -37,6 +37,9 @@ func (c Conf) fields(r *http.Request, contentType string, query url.Values) fiel
 		values := query[of]
 		if kind == "header" {
 			values = r.Header.Values(of)
+			if strings.EqualFold(of, "Host") { // net/http has it elsewhere
+				values = []string{r.Host}
+			}
 		}
 		if len(values) > 0 {
 			f[name] = values[0]

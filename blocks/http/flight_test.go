@@ -192,6 +192,9 @@ func (f *flight) send(method, below string, body io.Reader, headers ...string) (
 	}
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ": ")
+		if name == "Host" {
+			r.Host = value
+		}
 		r.Header.Add(name, value)
 	}
 	answer, err := f.client.Do(r)

@@ -63,7 +63,19 @@ func (h *handler) admit(r *http.Request) (rest string, p *problem) {
 		return "", refuse(http.StatusForbidden, "%v", err).
 			remedy("send from a program, not from a web page of another origin")
 	}
+	if h.rebound(r) {
+		return "", refuse(http.StatusForbidden, "a web page asks for %q, which isn't a name of this machine for itself", r.Host).
+			remedy("ask by 127.0.0.1 or localhost, or set a token")
+	}
 	return rest, h.ready()
+}
+
+// rebound tells whether a browser asks by a name that may be anybody's: a page of another site that has its own name
+// resolve to 127.0.0.1 is of the same origin for the browser (DNS rebinding). Where a token or a certificate is wanted,
+// such a page doesn't have it.
+func (h *handler) rebound(r *http.Request) bool {
+	browser := r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != ""
+	return browser && !h.conf.guarded() && !localHost((&url.URL{Host: r.Host}).Hostname())
 }
 
 // ready refuses while nobody can store anything, and when the end of the process has begun.
@@ -98,7 +110,11 @@ func (h *handler) post(w http.ResponseWriter, r *http.Request, rest string) *pro
 	if p != nil {
 		return p
 	}
-	query := r.URL.Query()
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil { // else what can't be read would be left out, and the body taken for something else
+		return refuse(http.StatusBadRequest, "the parameters behind the ? can't be read: %v", err).
+			remedy("write them as name=value, with & in between")
+	}
 	lines, p := byLine(query)
 	if p != nil {
 		return p

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -175,7 +176,7 @@ func withoutBOM(b []byte) []byte { return bytes.TrimPrefix(b, []byte("\xef\xbb\x
 
 // mediaType is that of a request, if it is an accepted one.
 func mediaType(header http.Header) (string, *problem) {
-	if coding := header.Get("Content-Encoding"); coding != "" && coding != "identity" {
+	if coding := strings.Join(header.Values("Content-Encoding"), ", "); coding != "" && !strings.EqualFold(coding, "identity") {
 		return "", refuse(http.StatusUnsupportedMediaType, "the body is encoded by %q", coding).
 			remedy("send it as it is").with("Accept-Encoding", "identity")
 	}

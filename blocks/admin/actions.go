@@ -125,7 +125,7 @@ func (a *admin) postReload(w http.ResponseWriter, r *http.Request) {
 	if err := errors.Join(rc.SetReadDeadline(time.Time{}), rc.SetWriteDeadline(time.Now().Add(reloadLimit+writeLimit))); err != nil {
 		a.log.Warn("reload: the client may not hear of the outcome", "error", err)
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), reloadLimit)
+	ctx, cancel := context.WithTimeout(a.life, reloadLimit) // a client that goes away doesn't stop it halfway
 	defer cancel()
 	a.log.Info("reload asked for", "by", r.RemoteAddr)
 	if err := a.opts.Reload(ctx); err != nil {

@@ -152,7 +152,7 @@ func (a *admin) close(ctx context.Context) error {
 	defer cancel()
 	a.conns.shut()
 	err := a.server.Shutdown(ctx)
-	if errors.Is(err, context.DeadlineExceeded) {
+	if ended := ctx.Err(); ended != nil && errors.Is(err, ended) { // by the time, or the finish was cut short
 		a.log.Warn("requests cut short by the finish")
 		err = a.server.Close()
 	}

@@ -57,17 +57,18 @@ func (s *source) counters(life context.Context, limit time.Duration) (counts map
 	case <-asked:
 	case <-timer.C:
 		s.mu.Lock()
-		defer s.mu.Unlock()
-		fault = fmt.Sprintf("no answer within %v", limit)
-		if !s.at.IsZero() {
-			fault += fmt.Sprintf("; these are from %v ago", time.Since(s.at).Round(time.Millisecond))
+		if s.asked == asked { // not answered just now
+			s.fault = fmt.Sprintf("no answer within %v", limit)
+			if !s.at.IsZero() {
+				s.fault += fmt.Sprintf("; these are from %v ago", time.Since(s.at).Round(time.Millisecond))
+			}
 		}
-		return maps.Clone(s.last), fault
+		s.mu.Unlock()
 	}
 	return s.known()
 }
 
-// known is the answer to the last question; none is asked.
+// known is the last answer, and why it isn't one to the last question; nothing is asked.
 func (s *source) known() (counts map[string]uint64, fault string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

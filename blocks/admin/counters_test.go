@@ -24,6 +24,8 @@ func TestCountersOfABlockThatHangs(t *testing.T) {
 		assert.Regexp(t, `^no answer within 20ms; these are from .* ago$`, b.CountersError)
 		assert.LessOrEqual(t, b.Mailbox.Depth, 2, "the message in work, and one question")
 	}
+	_, text = f.get(t, "/status?counters=last")
+	assert.Contains(t, text, `"counters_error":"no answer within 20ms`, "they are as old as they were")
 	_, text = f.get(t, "/metrics")
 	assert.Contains(t, text, `sputnik_block_counters_up{block="worker"} 0`)
 	assert.Contains(t, text, `sputnik_block_counter{block="worker",counter="sent"} 7`)

@@ -25,6 +25,7 @@ const (
 	byWrongToken  refusal = "wrong_token" // also a cookie that is forged or too old
 	byStreams     refusal = "streams"     // more than max_streams
 	byConnections refusal = "connections" // more than max_conn
+	byHandshake   refusal = "handshake"   // TLS, such as a client certificate of somebody else or out of date
 	byBusy        refusal = "busy"        // a reload is in progress
 	byContent     refusal = "bad_request" // not understood
 	byAbsence     refusal = "unavailable" // the program doesn't offer it
@@ -34,8 +35,8 @@ const (
 
 func refusals() []refusal {
 	return []refusal{
-		byHost, byCrossSite, byCertificate, byNoToken, byWrongToken, byStreams, byConnections, byBusy, byContent,
-		byAbsence, byFinish, byFault,
+		byHost, byCrossSite, byCertificate, byNoToken, byWrongToken, byStreams, byConnections, byHandshake, byBusy,
+		byContent, byAbsence, byFinish, byFault,
 	}
 }
 
@@ -72,13 +73,13 @@ func newGate(conf Conf, at net.Addr, log *slog.Logger, refused *prometheus.Count
 
 // knows tells whether the Host of a request is a name of this server. A page of another site that has its own name
 // resolve to 127.0.0.1 is of the same origin for a browser, but the name gives it away. Elsewhere than on loopback
-// everybody needs a token or a certificate, which such a page doesn't have.
+// everybody needs a token or a certificate, which such a page doesn't have. Only a client of HTTP/1.0 gives no name.
 func (g *gate) knows(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
 	host = strings.Trim(host, "[]")
-	return !g.local || loopback(host) ||
+	return !g.local || host == "" || loopback(host) ||
 		slices.ContainsFunc(g.hosts, func(name string) bool { return strings.EqualFold(name, host) })
 }
 
@@ -141,12 +142,16 @@ func (g *gate) matches(token string) bool {
 	return subtle.ConstantTimeCompare(sum[:], g.token[:]) == 1
 }
 
-// note counts a refusal, and logs it once a second at most.
-func (g *gate) note(why refusal, from, method, path string) {
+// note counts a refusal, and logs it once a second at most, with what else there is to say of it.
+func (g *gate) note(why refusal, from string, more ...any) {
 	g.refused.WithLabelValues(string(why)).Inc()
 	if total, due := g.quiet[why].next(time.Now()); due {
-		g.log.Warn("request refused", "reason", string(why), "from", from, "method", cut(method, 16), "path", cut(path, 128), "total", total)
+		g.log.Warn("request refused", append([]any{"reason", string(why), "from", from, "total", total}, more...)...)
 	}
+}
+
+func (g *gate) noteRequest(why refusal, r *http.Request) {
+	g.note(why, r.RemoteAddr, "method", cut(r.Method, 16), "path", cut(r.URL.Path, 128))
 }
 
 // sparse is for what is to be told once a second at most.

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -149,6 +150,10 @@ func TestForeignHost(t *testing.T) {
 		code, _ = f.get(t, "/livez", "Host", host)
 		assert.Equal(t, http.StatusForbidden, code, host)
 	}
+	c := f.dial(t, "GET /livez HTTP/1.0\r\n\r\n")
+	text, err := io.ReadAll(c)
+	require.NoError(t, err)
+	assert.Contains(t, string(text), "200 OK", "a load balancer; browsers name the host")
 	for _, host := range []string{"127.0.0.1", "localhost:1", "LOCALHOST", "[::1]:8088", "[::1]", "127.9.9.9", "admin.test", "Admin.Test:80"} {
 		code, _ := f.get(t, "/status", "Host", host)
 		assert.Equal(t, http.StatusOK, code, host)

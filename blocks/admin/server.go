@@ -4,10 +4,12 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -31,12 +33,28 @@ func (a *admin) newServer(tlsConf *tls.Config) *http.Server {
 		MaxHeaderBytes: maxHeader,
 		ConnState: func(c net.Conn, state http.ConnState) {
 			if !a.conns.note(c, state) {
-				a.gate.note(byConnections, c.RemoteAddr().String(), "", "")
+				a.gate.note(byConnections, c.RemoteAddr().String())
 				_ = c.Close() // it is told of
 			}
 		},
-		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug), // handshakes that fail, and the like
+		ErrorLog: log.New(complaints{a.gate}, "", 0),
 	}
+}
+
+// complaints is where net/http tells of connections that come to nothing. A client whose certificate isn't accepted doesn't
+// get as far as a request: that is a refusal all the same.
+type complaints struct{ *gate }
+
+// Write takes a line.
+func (c complaints) Write(line []byte) (int, error) {
+	text := strings.TrimSpace(string(line))
+	rest, _ := strings.CutPrefix(text, "http: TLS handshake error from ")
+	if from, why, _ := strings.Cut(rest, ": "); rest != text && strings.HasPrefix(why, "tls: ") {
+		c.note(byHandshake, from, "error", why)
+	} else { // a client that has gone, and the like
+		c.log.Debug(text)
+	}
+	return len(line), nil
 }
 
 // handler serves all endpoints to those whom the gate lets in.
@@ -130,7 +148,7 @@ type Problem struct {
 }
 
 func (a *admin) refuse(w http.ResponseWriter, r *http.Request, code int, why refusal, text string) {
-	a.gate.note(why, r.RemoteAddr, r.Method, r.URL.Path)
+	a.gate.noteRequest(why, r)
 	answer(w, code, Problem{text, string(why)})
 }
 
@@ -150,12 +168,28 @@ func (c *conns) note(conn net.Conn, state http.ConnState) bool {
 	switch {
 	case state == http.StateClosed || state == http.StateHijacked:
 		delete(c.open, conn)
-	case state == http.StateNew && len(c.open) >= c.limit:
+	case state == http.StateNew && len(c.open) >= c.limit && !c.makeRoom():
 		return false
 	default:
 		c.open[conn] = state
 	}
 	return true
+}
+
+// makeRoom closes a connection that waits for its next request, so that clients who keep theirs don't keep others out:
+// a probe that isn't answered would have the process killed.
+func (c *conns) makeRoom() bool {
+	for conn, state := range c.open {
+		if state == http.StateIdle {
+			delete(c.open, conn)
+			if secured, ok := conn.(*tls.Conn); ok {
+				conn = secured.NetConn() // without a farewell, which would wait for a client that reads nothing
+			}
+			_ = conn.Close() // closed by the other side: just as well
+			return true
+		}
+	}
+	return false
 }
 
 // shut closes connections that have not asked for anything yet: browsers keep such in reserve, and Shutdown would wait

@@ -75,7 +75,7 @@ func (a *admin) login(w http.ResponseWriter, r *http.Request) {
 	case r.Method != http.MethodPost:
 		a.page.login(w, http.StatusOK, false)
 	case !a.gate.matches(r.PostFormValue("token")):
-		a.gate.note(byWrongToken, r.RemoteAddr, r.Method, r.URL.Path)
+		a.gate.noteRequest(byWrongToken, r)
 		a.page.login(w, http.StatusUnauthorized, true)
 	default:
 		http.SetCookie(w, a.gate.sessions.begin(time.Now()))

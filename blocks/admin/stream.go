@@ -43,6 +43,10 @@ func (a *admin) follow(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusOK, list)
 		return
 	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	if r.Method == http.MethodHead {
+		return // the client takes the header for the whole answer
+	}
 	defer a.streams.Add(-1)
 	if a.streams.Add(1) > int64(a.conf.MaxStreams) {
 		w.Header().Set("Retry-After", "10")
@@ -50,7 +54,6 @@ func (a *admin) follow(w http.ResponseWriter, r *http.Request) {
 			fmt.Sprintf("%d clients follow the events already (key \"max_streams\"); ask for JSON instead", a.conf.MaxStreams))
 		return
 	}
-	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no") // nginx would hold it back
 	newStream(r.Context(), w).run(a.journal, last)
 }

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -119,6 +120,9 @@ func TestClientCertificates(t *testing.T) {
 		assert.Equal(t, http.StatusOK, code)
 		_, err := ca.client("stranger").Get(f.url + "/livez") //nolint:bodyclose // there is none
 		assert.Error(t, err)
+		require.NoError(t, f.Stop()) // then it is told
+		assert.Regexp(t, `msg="request refused" block=admin reason=handshake from=127.0.0.1:\d+ total=1 error="tls: .*unknown authority`, f.log.String())
+		assert.InDelta(t, 1, testutil.ToFloat64(f.metrics.refused.WithLabelValues(string(byHandshake))), 0)
 	})
 	t.Run("closed probes, and a token too", func(t *testing.T) {
 		f := fly(t, conf+"open_probes: false\ntoken: "+secret, Options{})

@@ -3,8 +3,10 @@ package admin
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -46,6 +48,17 @@ func TestSlowStreamMissesEvents(t *testing.T) {
 		}
 	}
 	assert.True(t, missed)
+}
+
+// HEAD /events is answered, and ends.
+func TestHeadOfAStream(t *testing.T) {
+	f := fly(t, "", Options{})
+	c := f.dial(t, "HEAD /events HTTP/1.1\r\nHost: localhost\r\n\r\nGET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+	text, err := io.ReadAll(c)
+	require.NoError(t, err)
+	assert.Contains(t, string(text), "Content-Type: text/event-stream\r\n")
+	assert.Contains(t, string(text), "\r\n\r\nlive\n", "the next request on the connection")
+	assert.Zero(t, f.streams.Load())
 }
 
 func TestTooManyStreams(t *testing.T) {
@@ -95,6 +108,32 @@ func TestFinishWhileClientsAreConnected(t *testing.T) {
 	}
 }
 
+// With little time left, a client that sends half a request doesn't make the block one that hangs.
+func TestFinishWithLittleTime(t *testing.T) {
+	f := fly(t, "", Options{Level: new(slog.LevelVar)}, sputnik.WithFinishTimeout(time.Second))
+	c := f.dial(t, "PUT /loglevel HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n")
+	_, err := io.ReadFull(c, make([]byte, len("HTTP/1.1 100 Continue\r\n\r\n")))
+	require.NoError(t, err)
+	require.NoError(t, f.Stop())
+	assert.Contains(t, f.log.String(), "cut short")
+}
+
+// A client that goes away doesn't stop a reload halfway.
+func TestReloadWithoutItsClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begun, gone := make(chan context.Context), make(chan bool)
+		a, client := overPipe(t, Options{Reload: func(ctx context.Context) error { begun <- ctx; <-gone; return nil }})
+		_, err := client.Write([]byte("POST /reload HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+		require.NoError(t, err)
+		ctx := <-begun
+		require.NoError(t, client.Close())
+		synctest.Wait()
+		require.NoError(t, ctx.Err())
+		close(gone)
+		a.answers.Wait()
+	})
+}
+
 // A request that takes its time is cut short by the finish, and its context ends.
 func TestFinishDuringAReload(t *testing.T) {
 	begun := make(chan bool)
@@ -103,6 +142,33 @@ func TestFinishDuringAReload(t *testing.T) {
 	<-begun
 	require.NoError(t, f.Stop())
 	<-answered
+}
+
+// Connections that wait for their next request make room for those who have one.
+func TestIdleConnectionsMakeRoom(t *testing.T) {
+	c := newConns(2)
+	var clients, servers []net.Conn
+	for range 4 {
+		client, server := net.Pipe()
+		defer client.Close()
+		defer server.Close()
+		clients, servers = append(clients, client), append(servers, server)
+	}
+	assert.True(t, c.note(servers[0], http.StateNew))
+	assert.True(t, c.note(servers[0], http.StateActive))
+	assert.True(t, c.note(servers[1], http.StateNew))
+	assert.False(t, c.note(servers[2], http.StateNew), "there is none to spare")
+	assert.True(t, c.note(servers[1], http.StateIdle))
+	secured := tls.Server(servers[2], &tls.Config{})
+	require.True(t, c.note(secured, http.StateNew))
+	_, err := clients[1].Read(make([]byte, 1))
+	require.ErrorIs(t, err, io.EOF)
+	assert.True(t, c.note(servers[1], http.StateClosed), "as net/http then says")
+	assert.True(t, c.note(secured, http.StateIdle))
+	require.True(t, c.note(servers[3], http.StateNew))
+	_, err = clients[2].Read(make([]byte, 1))
+	require.ErrorIs(t, err, io.EOF)
+	assert.Len(t, c.open, 2)
 }
 
 func TestTooManyConnections(t *testing.T) {
@@ -134,18 +200,7 @@ func TestSlowClientsAreGivenUp(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := newAdmin(discard(), Options{})
-				a.conf = DefaultConf()
-				a.journal, a.metrics, a.page, a.conns = newJournal(1, time.Now()), newMetrics(a), newPage(), newConns(10)
-				a.gate = newGate(a.conf, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}, a.log, a.metrics.refused)
-				server := a.newServer(nil)
-				server.Handler = a.handler()
-				client, conn := net.Pipe()
-				defer client.Close()
-				listener := &oneConn{conn: conn, closed: make(chan bool)}
-				go func() { _ = server.Serve(listener) }()
-				defer server.Close()
-
+				a, client := overPipe(t, Options{})
 				began := time.Now()
 				text, reads := strings.CutSuffix(c.sends, "read")
 				_, err := client.Write([]byte(text))
@@ -167,6 +222,25 @@ func TestSlowClientsAreGivenUp(t *testing.T) {
 			})
 		})
 	}
+}
+
+// overPipe is a block that serves one client, in a bubble.
+func overPipe(t *testing.T, opts Options) (a *admin, client net.Conn) {
+	t.Helper()
+	a = newAdmin(discard(), opts)
+	a.conf, a.life = DefaultConf(), t.Context()
+	a.journal, a.metrics, a.page, a.conns = newJournal(1, time.Now()), newMetrics(a), newPage(), newConns(10)
+	a.gate = newGate(a.conf, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}, a.log, a.metrics.refused)
+	server := a.newServer(nil)
+	server.Handler = a.handler()
+	client, conn := net.Pipe()
+	listener := &oneConn{conn: conn, closed: make(chan bool)}
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(func() {
+		assert.NoError(t, server.Close())
+		client.Close()
+	})
+	return a, client
 }
 
 // oneConn is a listener that accepts one connection.

@@ -136,6 +136,20 @@ func TestKeyboardReachesEveryControl(t *testing.T) {
 	page.await(`!document.getElementById('dialog').open && document.activeElement.id === 'stop'`)
 }
 
+// Who opens the counters by the keyboard keeps the focus there while they change.
+func TestUpdatesLeaveTheFocusAlone(t *testing.T) {
+	p := launch(t, "", false)
+	page := visit(t, p)
+	page.await(`document.querySelector('#rows summary')`)
+	get[bool](page, `(window.row = document.querySelector('#rows summary'), row.focus(), window.before = row.parentNode.innerText, true)`)
+	page.press("\r")
+	page.await(`row.parentNode.open`)
+	for range 2 {
+		page.await(`row.parentNode.querySelector('dd').textContent !== window.before`)
+		assert.True(t, get[bool](page, `(window.before = row.parentNode.querySelector('dd').textContent, document.activeElement === row)`))
+	}
+}
+
 // contrast lists the texts whose contrast is below WCAG AA, with the ratio.
 const contrast = `(() => {
 	const rgba = c => { const m = c.match(/[\d.]+/g).map(Number); return m.length < 4 ? [...m, 1] : m };

@@ -75,6 +75,33 @@ func TestPageWithoutAStream(t *testing.T) {
 	page.expect("503")
 }
 
+// A page that nobody looks at follows nothing, and goes on where it was when somebody does.
+func TestHiddenPageHoldsNoStream(t *testing.T) {
+	p := launch(t, "", false)
+	page := visit(t, p)
+	hide := func(hidden bool) {
+		get[bool](page, fmt.Sprintf(`(() => { Object.defineProperty(document, 'hidden', {value: %v, configurable: true}); document.dispatchEvent(new Event('visibilitychange')); return true })()`, hidden))
+	}
+	hide(true)
+	assert.True(t, get[bool](page, `source === null`))
+	p.fail(errHostile)
+	hide(false)
+	page.await(`document.querySelector('#events [data-kind=block_failed]')`)
+	page.await(`document.getElementById('updates').innerText === 'live'`)
+	assert.True(t, get[bool](page, `(() => { const shown = [...document.querySelectorAll('#events li')].map(e => e.innerText); return shown.filter(e => e.includes('process running')).length === 1 })()`),
+		"nothing is shown twice")
+}
+
+// One question that isn't answered doesn't leave the page saying that nothing comes.
+func TestPageRecoversFromAnAnswerThatFails(t *testing.T) {
+	p := launch(t, "", false)
+	page := visit(t, p)
+	get[bool](page, `(() => { const real = fetch; window.fetch = () => { window.fetch = real; return Promise.reject(new Error('once')) }; return true })()`)
+	page.await(`document.getElementById('updates').innerText === 'none'`)
+	page.await(`document.getElementById('verdict').innerText === 'Ready'`)
+	assert.Equal(t, "live", page.text("updates"))
+}
+
 func TestActions(t *testing.T) {
 	p := launch(t, "", false)
 	page := visit(t, p)

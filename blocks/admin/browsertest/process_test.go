@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/sputnik-go/sputnik"
 	"github.com/sputnik-go/sputnik/blocks/admin"
 	"github.com/sputnik-go/sputnik/sputniktest"
@@ -144,6 +142,6 @@ func visit(t *testing.T, p *process) *tab {
 	page := open(t)
 	page.do(navigate(p.url))
 	page.await(`document.querySelectorAll('#rows tr').length >= 6 && document.getElementById('events').children.length > 0`)
-	require.Equal(t, "live", page.text("updates"))
+	page.await(`document.getElementById('updates').innerText === 'live'`)
 	return page
 }

@@ -184,7 +184,7 @@ func TestNarrowWindow(t *testing.T) {
 	page := visit(t, p)
 	p.fail(errHostile)
 	page.await(cell("nats.producer", "Last error") + `.includes('<img src=x')`)
-	for _, width := range []int64{360, 600, 900, 901, 1280} {
+	for _, width := range []int64{320, 360, 600, 900, 901, 1280} {
 		page.do(chromedp.EmulateViewport(width, 780))
 		assert.LessOrEqual(t, get[int64](page, `document.documentElement.scrollWidth`), width, "nothing sticks out at %d px", width)
 		cut := get[[]string](page, fmt.Sprintf(`[...document.querySelectorAll('body *')].filter(e => e.offsetParent && !e.closest('.sr, .skip, thead') && e.getBoundingClientRect().right > %d + .5).map(e => e.outerHTML.slice(0, 80))`, width))

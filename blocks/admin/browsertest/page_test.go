@@ -102,6 +102,17 @@ func TestPageRecoversFromAnAnswerThatFails(t *testing.T) {
 	assert.Equal(t, "live", page.text("updates"))
 }
 
+// The process may take up to 5 s to answer, where blocks that hang are asked for their counters.
+func TestPageWaitsForSlowAnswers(t *testing.T) {
+	p := launch(t, "", false)
+	page := visit(t, p)
+	get[bool](page, `(() => { const real = fetch; window.fetch = (what, how) => new Promise((done, fail) => {
+		how.signal.addEventListener('abort', fail);
+		setTimeout(() => real(what, how).then(r => { done(r); window.slow = true }, fail), 5100) }); return true })()`)
+	page.await(`window.slow || document.getElementById('verdict').innerText === 'No answer'`)
+	assert.Equal(t, "Ready", page.text("verdict"))
+}
+
 func TestActions(t *testing.T) {
 	p := launch(t, "", false)
 	page := visit(t, p)

@@ -52,7 +52,7 @@ func (c complaints) Write(line []byte) (int, error) {
 	if from, why, _ := strings.Cut(rest, ": "); rest != text && strings.HasPrefix(why, "tls: ") {
 		c.note(byHandshake, from, "error", why)
 	} else { // a client that has gone, and the like
-		c.log.Debug(text)
+		c.log.Debug("connection fault", "error", text)
 	}
 	return len(line), nil
 }

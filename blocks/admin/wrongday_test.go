@@ -150,8 +150,7 @@ func TestIdleConnectionsMakeRoom(t *testing.T) {
 	var clients, servers []net.Conn
 	for range 4 {
 		client, server := net.Pipe()
-		defer client.Close()
-		defer server.Close()
+		t.Cleanup(func() { client.Close(); server.Close() })
 		clients, servers = append(clients, client), append(servers, server)
 	}
 	assert.True(t, c.note(servers[0], http.StateNew))

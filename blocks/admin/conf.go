@@ -33,7 +33,7 @@ type Conf struct {
 	CountersLimit time.Duration `koanf:"counters_limit" doc:"how long an answer waits for counters; then the last ones are told"`
 	Events        int           `koanf:"events" doc:"how many of the last events are kept"`
 	MaxStreams    int           `koanf:"max_streams" doc:"how many clients may follow /events at a time"`
-	MaxConn       int           `koanf:"max_conn" doc:"how many connections are served at a time; one more takes the place of one that is idle, or is closed at once"`
+	MaxConn       int           `koanf:"max_conn" doc:"how many connections are served at a time; one more takes the place of one without a request, or is closed at once"`
 }
 
 // DefaultConf is what holds where nothing is configured.

@@ -176,11 +176,11 @@ func (c *conns) note(conn net.Conn, state http.ConnState) bool {
 	return true
 }
 
-// makeRoom closes a connection that waits for its next request, so that clients who keep theirs don't keep others out:
-// a probe that isn't answered would have the process killed.
+// makeRoom closes a connection on which nothing is in progress, whichever it is, so that clients who hold many don't keep
+// others out: a probe that isn't answered would have the process killed.
 func (c *conns) makeRoom() bool {
 	for conn, state := range c.open {
-		if state == http.StateIdle {
+		if state == http.StateIdle || state == http.StateNew {
 			delete(c.open, conn)
 			if secured, ok := conn.(*tls.Conn); ok {
 				conn = secured.NetConn() // without a farewell, which would wait for a client that reads nothing

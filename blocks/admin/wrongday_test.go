@@ -24,6 +24,15 @@ import (
 
 const followRaw = "GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
+// half sends a request whose body, of 5 bytes, doesn't come. When it returns, the block waits for that.
+func (f *flight) half(t *testing.T) net.Conn {
+	t.Helper()
+	c := f.dial(t, "PUT /loglevel HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
+	_, err := io.ReadFull(c, make([]byte, len("HTTP/1.1 100 Continue\r\n\r\n")))
+	require.NoError(t, err)
+	return c
+}
+
 // fill adds so many large events that no socket's buffer holds them.
 func (f *flight) fill() {
 	for n := range 2000 {
@@ -111,9 +120,7 @@ func TestFinishWhileClientsAreConnected(t *testing.T) {
 // With little time left, a client that sends half a request doesn't make the block one that hangs.
 func TestFinishWithLittleTime(t *testing.T) {
 	f := fly(t, "", Options{Level: new(slog.LevelVar)}, sputnik.WithFinishTimeout(time.Second))
-	c := f.dial(t, "PUT /loglevel HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n")
-	_, err := io.ReadFull(c, make([]byte, len("HTTP/1.1 100 Continue\r\n\r\n")))
-	require.NoError(t, err)
+	f.half(t)
 	require.NoError(t, f.Stop())
 	assert.Contains(t, f.log.String(), "cut short")
 }
@@ -144,18 +151,18 @@ func TestFinishDuringAReload(t *testing.T) {
 	<-answered
 }
 
-// Connections that wait for their next request make room for those who have one.
+// Connections without a request make room for others.
 func TestIdleConnectionsMakeRoom(t *testing.T) {
 	c := newConns(2)
 	var clients, servers []net.Conn
-	for range 4 {
+	for range 5 {
 		client, server := net.Pipe()
 		t.Cleanup(func() { client.Close(); server.Close() })
 		clients, servers = append(clients, client), append(servers, server)
 	}
 	assert.True(t, c.note(servers[0], http.StateNew))
 	assert.True(t, c.note(servers[0], http.StateActive))
-	assert.True(t, c.note(servers[1], http.StateNew))
+	assert.True(t, c.note(servers[1], http.StateActive))
 	assert.False(t, c.note(servers[2], http.StateNew), "there is none to spare")
 	assert.True(t, c.note(servers[1], http.StateIdle))
 	secured := tls.Server(servers[2], &tls.Config{})
@@ -167,18 +174,21 @@ func TestIdleConnectionsMakeRoom(t *testing.T) {
 	require.True(t, c.note(servers[3], http.StateNew))
 	_, err = clients[2].Read(make([]byte, 1))
 	require.ErrorIs(t, err, io.EOF)
+	require.True(t, c.note(servers[4], http.StateNew))
+	_, err = clients[3].Read(make([]byte, 1))
+	require.ErrorIs(t, err, io.EOF, "it has asked for nothing yet")
 	assert.Len(t, c.open, 2)
 }
 
 func TestTooManyConnections(t *testing.T) {
-	f := fly(t, "max_streams: 1\nmax_conn: 2", Options{})
-	one := f.dial(t, "")
-	f.dial(t, "")
+	f := fly(t, "max_streams: 1\nmax_conn: 2", Options{Level: new(slog.LevelVar)})
+	one := f.half(t)
+	f.half(t)
 	three := f.dial(t, "")
 	_, err := three.Read(make([]byte, 1))
 	require.Error(t, err)
 	require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
-	_, err = one.Write([]byte("GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
+	_, err = one.Write([]byte("error" + "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
 	require.NoError(t, err)
 	text, err := io.ReadAll(one)
 	require.NoError(t, err)

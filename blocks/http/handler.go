@@ -128,6 +128,9 @@ func (h *handler) post(w http.ResponseWriter, r *http.Request, rest string) *pro
 	if p != nil {
 		return p
 	}
+	if many {
+		body.bytes = nil // the messages are copies, and may wait
+	}
 	d := delivery{handler: h, count: len(messages), key: key}
 	d.fields = h.conf.fields(r, contentType, query)
 	asked, limit := prefersWait(r.Header, h.conf.StoredTimeout)

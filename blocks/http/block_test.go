@@ -192,6 +192,7 @@ func TestTokens(t *testing.T) {
 		a := f.post(t, "", "x", asText, header)
 		wantProblem(t, a, 401, "token")
 		assert.Contains(t, a.header.Get("WWW-Authenticate"), "Bearer ", header)
+		assert.True(t, a.closes)
 	}
 	a, err := f.send(http.MethodGet, "/elsewhere", nil)
 	require.NoError(t, err)

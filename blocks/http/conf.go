@@ -31,7 +31,7 @@ type Conf struct {
 	MaxBody         int `koanf:"max_body" doc:"bytes of a request's body"`
 	MaxMessage      int `koanf:"max_message" doc:"bytes of a message"`
 	MaxBatch        int `koanf:"max_batch" doc:"messages in a request"`
-	MaxConn         int `koanf:"max_conn" doc:"connections at a time, one more is closed at once"`
+	MaxConn         int `koanf:"max_conn" doc:"connections at a time; one more takes the place of one that has sent no request, or is closed at once"`
 
 	Token       []string `koanf:"token" doc:"bearer tokens, any of them is accepted (two while one replaces the other); none: no token is asked for"`
 	TLSCert     string   `koanf:"tls_cert" doc:"file with the server's certificate chain (PEM); empty: no TLS"`

@@ -301,9 +301,36 @@ func TestConnectionsOverTheLimitAreClosed(t *testing.T) {
 	s := newServer(conf, nil, nil, nil, new(counters))
 	assert.True(t, s.listener.admit())
 	s.track(server, http.StateNew)
+	s.track(server, http.StateActive)
 	assert.False(t, s.listener.admit())
 	s.track(server, http.StateClosed)
 	assert.True(t, s.listener.admit(), "there is room again")
+}
+
+// Connections on which no request has come yet make room for others.
+func TestSilentConnectionsMakeRoom(t *testing.T) {
+	for half, secured := range map[string]bool{"POST /v1/mess": false, "\x16\x03\x01": true} {
+		t.Run(fmt.Sprint("TLS ", secured), func(t *testing.T) {
+			conf, p := testConf(), newPKI(t)
+			conf.MaxConn, conf.HeaderTimeout = 2, patience
+			if secured {
+				conf.TLSCert, conf.TLSKey = p.file("server.pem"), p.file("server.key")
+			}
+			f := fly(t, conf, newSink())
+			if secured {
+				f.client.Transport.(*http.Transport).TLSClientConfig = p.trusting(t)
+			}
+			for _, sent := range []string{"", half} {
+				c, err := net.Dial("tcp", f.address())
+				require.NoError(t, err)
+				t.Cleanup(func() { c.Close() })
+				_, err = c.Write([]byte(sent))
+				require.NoError(t, err)
+			}
+			wantAccepted(t, f.post(t, "", "x", asText), 1)
+			assert.EqualValues(t, 1, f.handler.count.conns.Load())
+		})
+	}
 }
 
 // A thousand connections at a time: each message arrives, once.

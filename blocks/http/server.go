@@ -37,7 +37,7 @@ func newServer(conf Conf, tlsConf *tls.Config, listener net.Listener, handler ht
 	s.listener = &limitListener{Listener: listener, admit: func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return s.count < conf.MaxConn
+		return s.count < conf.MaxConn || s.makeRoom(count)
 	}, refused: count.refuseConn}
 	s.http = &http.Server{
 		Handler:           handler,
@@ -82,6 +82,18 @@ func (s *server) track(c net.Conn, state http.ConnState) {
 	}
 }
 
+// makeRoom closes a connection whose first request has not come, whichever it is: clients that send nothing, or byte by
+// byte, don't keep others out. It is called under the lock.
+func (s *server) makeRoom(count *counters) bool {
+	for c := range s.fresh {
+		delete(s.fresh, c)
+		hangUp(c)
+		count.refuseConn()
+		return true
+	}
+	return false
+}
+
 // stop accepts no more connections and waits for the requests in progress; when flush ends it calls hurry, and closes soon
 // after. It returns when nobody is served any more.
 func (s *server) stop(flush context.Context, hurry func()) {
@@ -114,8 +126,16 @@ func (s *server) closeFresh() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.fresh {
-		_ = c.Close() // it has nothing to lose
+		hangUp(c)
 	}
+}
+
+// hangUp closes a connection that has nothing to lose, without TLS's farewell, which would wait for a client that reads nothing.
+func hangUp(c net.Conn) {
+	if secured, ok := c.(*tls.Conn); ok {
+		c = secured.NetConn()
+	}
+	_ = c.Close()
 }
 
 // limitListener closes connections over the limit at once.

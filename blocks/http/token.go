@@ -37,5 +37,6 @@ func (t tokens) check(r *http.Request) *problem {
 		challenge, detail = challenge+`, error="invalid_token"`, "the token is not one that is accepted"
 	}
 	return refuse(http.StatusUnauthorized, "%s", detail).
-		remedy("send the header Authorization: Bearer TOKEN, with a token of the configuration").with("WWW-Authenticate", challenge)
+		remedy("send the header Authorization: Bearer TOKEN, with a token of the configuration").with("WWW-Authenticate", challenge).
+		with("Connection", "close") // who doesn't get in keeps no connection
 }

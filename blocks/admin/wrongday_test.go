@@ -119,7 +119,7 @@ func TestFinishWhileClientsAreConnected(t *testing.T) {
 
 // With little time left, a client that sends half a request doesn't make the block one that hangs.
 func TestFinishWithLittleTime(t *testing.T) {
-	f := fly(t, "", Options{Level: new(slog.LevelVar)}, sputnik.WithFinishTimeout(time.Second))
+	f := fly(t, "", Options{Level: new(slog.LevelVar)}, sputnik.WithFinishTimeout(2*time.Second))
 	f.half(t)
 	require.NoError(t, f.Stop())
 	assert.Contains(t, f.log.String(), "cut short")

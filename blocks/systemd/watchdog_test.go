@@ -113,7 +113,11 @@ func TestStallWhileTheServerIsAway(t *testing.T) {
 		assert.NotContains(t, m.logged(), "withheld")
 
 		server.Up()
+		connects := 0
+		sputniktest.Await(f, func(sputnik.Connected) bool { connects++; return connects == 2 })
 		m.forget()
+		pass(limit - time.Second)
+		assert.NotContains(t, m.logged(), "withheld", "it may be about to get on")
 		pass(time.Hour)
 		assert.Contains(t, m.logged(), "withheld", "it stands still although the server is there")
 		assert.NotEmpty(t, m.with("WATCHDOG"), "a stall right after the connect may be one that is just ending")

@@ -252,6 +252,30 @@ func overPipe(t *testing.T, opts Options) (a *admin, client net.Conn) {
 	return a, client
 }
 
+// What limits a request doesn't end a stream, as long as its client takes what comes.
+func TestStreamOutlivesTheLimitsOfARequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, client := overPipe(t, Options{})
+		_, err := client.Write([]byte(followRaw))
+		require.NoError(t, err)
+		go func() {
+			time.Sleep(10 * time.Minute)
+			a.journal.add(Entry{Kind: "late"})
+		}()
+		lines, alive := bufio.NewScanner(client), 0
+		for lines.Scan() && !strings.Contains(lines.Text(), `"kind":"late"`) {
+			if lines.Text() == ": still here" {
+				alive++
+			}
+		}
+		require.NoError(t, lines.Err())
+		assert.InDelta(t, 10*time.Minute/keepAlive, alive, 1)
+		time.Sleep(keepAlive + streamLimit + time.Second) // it takes nothing more
+		synctest.Wait()
+		assert.Zero(t, a.streams.Load())
+	})
+}
+
 // oneConn is a listener that accepts one connection.
 type oneConn struct {
 	conn   net.Conn

@@ -79,7 +79,8 @@ func (d *delivery) notTaken(v verdict, o *outcome, inDoubt bool) *problem {
 		p = pressure("block %q did not take the messages within %s (accept_timeout)", to, d.conf.AcceptTimeout)
 	case notTaken:
 		sink, ok := d.receiving()
-		switch {
+		switch p = d.ready(); {
+		case p != nil: // at the finish a Send that waits is false, too
 		case !ok:
 			p = d.unavailable("there is no block " + strconv.Quote(to) + " any more")
 		case sink.State == sputnik.StateRunning && sink.Mailbox.Capacity > 0:

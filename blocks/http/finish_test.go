@@ -136,7 +136,7 @@ func TestFinishWhileRequestsWait(t *testing.T) {
 		body   string
 		detail string
 	}{
-		"for room":    {stalled(), batchOf(capacity + 1), ""},
+		"for room":    {stalled(), batchOf(capacity + 2), "the process is "},
 		"for storage": {storingSink(func(string) error { return errNever }), batchOf(2), "finishing before all messages are stored"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -161,6 +161,8 @@ func TestFinishWhileRequestsWait(t *testing.T) {
 			}
 			require.NoError(t, f.finish())
 			wantProblem(t, a, 503, c.detail)
+			assert.True(t, a.closes)
+			assert.NotEmpty(t, a.header.Get("Retry-After"))
 			assert.Equal(t, 0, *a.Stored)
 			assert.Zero(t, *a.ResendFrom)
 		})

@@ -54,7 +54,7 @@ func (r *receipt) wait(client context.Context, limit time.Duration, hurry <-chan
 	}
 }
 
-// fill notes in o how it stands now, and tells how many of the messages that were accepted are open, and how many given up.
+// fill notes in o how it stands now, and tells how many messages are open, and how many given up.
 func (r *receipt) fill(o *outcome) (open, lost int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -72,9 +72,7 @@ func (r *receipt) fill(o *outcome) (open, lost int) {
 			if first < 0 {
 				first = i
 			}
-			if i < o.Accepted {
-				open++
-			}
+			open++
 		}
 	}
 	if first >= 0 {

@@ -81,9 +81,6 @@ func (s *stream) run(j *journal, last uint64) {
 		}
 		s.hurry()
 	}()
-	if s.rc.SetReadDeadline(time.Time{}) != nil { // else the limit for the request would end the stream
-		return
-	}
 	alive := time.NewTicker(keepAlive)
 	defer alive.Stop()
 	text := fmt.Sprintf("retry: %d\n\n", retryAfter.Milliseconds())
@@ -117,7 +114,10 @@ func (s *stream) write(text string) error {
 	if _, err := s.w.Write([]byte(text)); err != nil {
 		return err
 	}
-	return s.rc.Flush()
+	if err := s.rc.Flush(); err != nil {
+		return err
+	}
+	return s.rc.SetWriteDeadline(time.Time{}) // over HTTP/2 it would end the stream also while nothing is written
 }
 
 // frames puts events in the form of a stream. The field "event" is "missed" for the marker, else absent.

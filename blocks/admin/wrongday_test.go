@@ -234,7 +234,7 @@ func TestSlowClientsAreGivenUp(t *testing.T) {
 }
 
 // overPipe is a block that serves one client, in a bubble.
-func overPipe(t *testing.T, opts Options) (a *admin, client net.Conn) {
+func overPipe(t *testing.T, opts Options, protocols ...http.Protocols) (a *admin, client net.Conn) {
 	t.Helper()
 	a = newAdmin(discard(), opts)
 	a.conf, a.life = DefaultConf(), t.Context()
@@ -242,6 +242,9 @@ func overPipe(t *testing.T, opts Options) (a *admin, client net.Conn) {
 	a.gate = newGate(a.conf, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}, a.log, a.metrics.refused)
 	server := a.newServer(nil)
 	server.Handler = a.handler()
+	for _, p := range protocols {
+		server.Protocols = &p
+	}
 	client, conn := net.Pipe()
 	listener := &oneConn{conn: conn, closed: make(chan bool)}
 	go func() { _ = server.Serve(listener) }()
@@ -258,10 +261,8 @@ func TestStreamOutlivesTheLimitsOfARequest(t *testing.T) {
 		a, client := overPipe(t, Options{})
 		_, err := client.Write([]byte(followRaw))
 		require.NoError(t, err)
-		go func() {
-			time.Sleep(10 * time.Minute)
-			a.journal.add(Entry{Kind: "late"})
-		}()
+		late := time.AfterFunc(10*time.Minute, func() { a.journal.add(Entry{Kind: "late"}) })
+		defer late.Stop()
 		lines, alive := bufio.NewScanner(client), 0
 		for lines.Scan() && !strings.Contains(lines.Text(), `"kind":"late"`) {
 			if lines.Text() == ": still here" {
@@ -273,6 +274,30 @@ func TestStreamOutlivesTheLimitsOfARequest(t *testing.T) {
 		time.Sleep(keepAlive + streamLimit + time.Second) // it takes nothing more
 		synctest.Wait()
 		assert.Zero(t, a.streams.Load())
+	})
+}
+
+// Over HTTP/2, which browsers speak with TLS, a deadline for writing ends a stream also while there is nothing to write.
+func TestQuietStreamOverHTTP2(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var both http.Protocols
+		both.SetUnencryptedHTTP2(true)
+		a, conn := overPipe(t, Options{}, both)
+		transport := &http.Transport{
+			Protocols:   &both,
+			DialContext: func(context.Context, string, string) (net.Conn, error) { return conn, nil },
+		}
+		defer transport.CloseIdleConnections()
+		resp, err := (&http.Client{Transport: transport}).Get("http://localhost/events")
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		require.Equal(t, 2, resp.ProtoMajor)
+		late := time.AfterFunc(10*time.Minute, func() { a.journal.add(Entry{Kind: "late"}) })
+		defer late.Stop()
+		lines := bufio.NewScanner(resp.Body)
+		for lines.Scan() && !strings.Contains(lines.Text(), `"kind":"late"`) {
+		}
+		require.NoError(t, lines.Err())
 	})
 }
 

@@ -80,8 +80,8 @@ func (r *receiver) Attach(self sputnik.BlockCommunicator) { r.handler.self = sel
 func (r *receiver) Run(ctx context.Context, bc sputnik.BlockCommunicator) error {
 	defer r.server.listener.Close() //nolint:errcheck // it is closed already, unless there is no sink
 	h := r.handler
-	if _, ok := bc.Communicator(h.conf.To); !ok {
-		return fmt.Errorf("no block with the responsibility %q (key \"to\") in the block list", h.conf.To)
+	if _, ok := bc.Communicator(h.conf.To); !ok || h.conf.To == bc.Descriptor().Responsibility {
+		return fmt.Errorf("no other block with the responsibility %q (key \"to\") in the block list", h.conf.To)
 	}
 	var serving sync.WaitGroup
 	serving.Go(func() { h.pump.run(bc, h.conf.To) })

@@ -1,6 +1,7 @@
 package httpin
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -202,12 +203,14 @@ func TestTokens(t *testing.T) {
 }
 
 func TestNoSink(t *testing.T) {
-	conf := testConf()
-	conf.To = "nobody"
-	f := fly(t, conf, newSink())
-	err := <-f.ended
-	f.ended = nil
-	require.ErrorContains(t, err, `no block with the responsibility "nobody"`)
+	for _, to := range []string{"nobody", Name} {
+		conf := testConf()
+		conf.To = to
+		f := fly(t, conf, newSink())
+		err := <-f.ended
+		f.ended = nil
+		require.ErrorContains(t, err, fmt.Sprintf("no other block with the responsibility %q", to))
+	}
 }
 
 func TestPortTakenIsAnErrorOfInit(t *testing.T) {

@@ -53,7 +53,7 @@ func BenchmarkLine(b *testing.B) {
 			f.conf = DefaultConf()
 			f.loc = time.UTC
 			f.pass = newFilter(nil, "", false)
-			f.sink = nobody{}
+			f.sendTo(nobody{})
 			from := source{peer: "192.0.2.1:514", transport: transportTCP, lines: f.count.of(transportTCP)}
 			framer := NewFramer(f.conf.MaxLine)
 			parser := newParser(f.loc, false)
@@ -87,7 +87,8 @@ func BenchmarkTCP(b *testing.B) {
 	if err := f.Init(func(_ string, result any) error { *result.(*Conf) = conf; return nil }); err != nil {
 		b.Fatal(err)
 	}
-	f.sink, f.flush = nobody{}, b.Context()
+	f.sendTo(nobody{})
+	f.flush = b.Context()
 	s := f.servers[0]
 	var serving sync.WaitGroup
 	serving.Go(s.serve)

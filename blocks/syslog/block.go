@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sputnik-go/sputnik"
@@ -61,7 +62,8 @@ type receiver struct {
 	servers  []server
 	crowd    *crowd
 	quota    quota
-	sink     sputnik.BlockCommunicator
+	self     sputnik.BlockCommunicator
+	sink     atomic.Pointer[sputnik.BlockCommunicator]
 	flush    context.Context // ends when the block's time is up
 	count    counters
 }
@@ -133,7 +135,8 @@ func (r *receiver) Run(ctx context.Context, bc sputnik.BlockCommunicator) error 
 		r.Finish(true)
 		return fmt.Errorf("no other block with the responsibility %q (key \"to\") in the block list", r.conf.To)
 	}
-	r.sink = sink
+	r.self = bc
+	r.sendTo(sink)
 	r.flush = sputnik.FlushContext(ctx)
 	defer context.AfterFunc(r.flush, r.crowd.abort)()
 
@@ -207,8 +210,23 @@ func (r *receiver) deliver(p *parser, frame Frame, from *source, received time.T
 	if done != nil {
 		msg[KeyDone] = done
 	}
-	if !r.sink.Send(msg) {
+	if !r.send(msg) {
 		return refused
 	}
 	return sent
 }
+
+// send also finds the block that has been added in the place of one that was removed.
+func (r *receiver) send(msg sputnik.Msg) bool {
+	if (*r.sink.Load()).Send(msg) {
+		return true
+	}
+	sink, ok := r.self.Communicator(r.conf.To)
+	if !ok || !sink.Send(msg) {
+		return false
+	}
+	r.sendTo(sink)
+	return true
+}
+
+func (r *receiver) sendTo(sink sputnik.BlockCommunicator) { r.sink.Store(&sink) }

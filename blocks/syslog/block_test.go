@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sputnik-go/sputnik"
 )
 
 func TestTCP(t *testing.T) {
@@ -28,6 +30,21 @@ func TestTCP(t *testing.T) {
 	assert.False(t, r.Received.Before(before.Truncate(time.Microsecond)), r.Received)
 	assert.Equal(t, "a\nline!", f.next(t).Message)
 	assert.Equal(t, "garbage", f.next(t).Raw)
+}
+
+// A block can be removed from a running process, and another one added in its place.
+func TestSinkThatIsGoneAndBack(t *testing.T) {
+	f := fly(t, testConf(), nil)
+	c := f.dial(t, "udp")
+	send(t, c, "<13>Nov 20 07:30:01 host app: one\n")
+	assert.Equal(t, "one", f.next(t).Message)
+	require.NoError(t, sputnik.RemoveBlock(t.Context(), f.receiver.self, "sink"))
+	send(t, c, "<13>Nov 20 07:30:01 host app: two\n")
+	f.until(t, func() bool { return f.count.unsent.Load() == 1 })
+	require.NoError(t, sputnik.AddBlock(t.Context(), f.receiver.self, sputnik.BlockDescriptor{Name: "sink", Responsibility: "sink"}))
+	send(t, c, "<13>Nov 20 07:30:01 host app: three\n")
+	assert.Equal(t, "three", f.next(t).Message)
+	require.ErrorContains(t, f.finish(), "1 lines were received and not accepted")
 }
 
 func TestUDP(t *testing.T) {
@@ -261,7 +278,8 @@ func TestDatagramsInTheSocketAreReadAtTheFinish(t *testing.T) {
 			}
 			r := newReceiver(discard())
 			require.NoError(t, r.Init(confOf(conf)))
-			r.sink, r.flush = nobody{}, t.Context()
+			r.sendTo(nobody{})
+			r.flush = t.Context()
 			c := (&flight{receiver: r}).dial(t, transport)
 			send(t, c, "") // an empty one hides nothing
 			for range datagrams {

@@ -60,33 +60,35 @@ func flyFor(t *testing.T, conf Conf, gate chan bool, limit time.Duration) *fligh
 		gate:     gate,
 		ended:    make(chan error, 1),
 	}
-	sink := sputnik.NewBlock(
-		sputnik.WithInit(func(sputnik.ConfFactory) error { return nil }),
-		sputnik.WithAttach(func(bc sputnik.BlockCommunicator) { f.self.Store(&bc) }),
-		sputnik.WithRunContext(func(ctx context.Context, _ sputnik.BlockCommunicator) error { <-ctx.Done(); return nil }),
-		sputnik.WithMailbox(10, sputnik.Wait),
-		sputnik.WithOnMsg(func(msg sputnik.Msg) {
-			if f.gate != nil {
-				<-f.gate
-			}
-			var r Record
-			if err := json.Unmarshal(msg[KeyData].([]byte), &r); err != nil {
-				panic(err)
-			}
-			if r.Subject() != msg[KeySubject] {
-				panic(r.Subject())
-			}
-			fields, ok := msg[KeyFields].(interface {
-				Field(name string) (string, bool)
-			})
-			if peer, _ := fields.Field("peer"); !ok || peer != r.Peer {
-				panic("fields")
-			}
-			f.records <- r
-			if done, ok := msg[KeyDone].(func(error)); ok {
-				f.done <- done
-			}
-		}))
+	sink := func() *sputnik.Block {
+		return sputnik.NewBlock(
+			sputnik.WithInit(func(sputnik.ConfFactory) error { return nil }),
+			sputnik.WithAttach(func(bc sputnik.BlockCommunicator) { f.self.Store(&bc) }),
+			sputnik.WithRunContext(func(ctx context.Context, _ sputnik.BlockCommunicator) error { <-ctx.Done(); return nil }),
+			sputnik.WithMailbox(10, sputnik.Wait),
+			sputnik.WithOnMsg(func(msg sputnik.Msg) {
+				if f.gate != nil {
+					<-f.gate
+				}
+				var r Record
+				if err := json.Unmarshal(msg[KeyData].([]byte), &r); err != nil {
+					panic(err)
+				}
+				if r.Subject() != msg[KeySubject] {
+					panic(r.Subject())
+				}
+				fields, ok := msg[KeyFields].(interface {
+					Field(name string) (string, bool)
+				})
+				if peer, _ := fields.Field("peer"); !ok || peer != r.Peer {
+					panic("fields")
+				}
+				f.records <- r
+				if done, ok := msg[KeyDone].(func(error)); ok {
+					f.done <- done
+				}
+			}))
+	}
 	sp, err := sputnik.NewSputnik(
 		sputnik.WithFinishTimeout(limit+3*time.Second),
 		sputnik.WithConfFactory(func(_ string, result any) error {
@@ -95,7 +97,7 @@ func flyFor(t *testing.T, conf Conf, gate chan bool, limit time.Duration) *fligh
 		}),
 		sputnik.WithAppBlocks([]sputnik.BlockDescriptor{{Name: "sink", Responsibility: "sink"}, {Name: Name, Responsibility: Name}}),
 		sputnik.WithBlockFactories(sputnik.BlockFactories{
-			"sink": func() *sputnik.Block { return sink },
+			"sink": sink,
 			Name: func() *sputnik.Block {
 				return sputnik.BlockOf(f.receiver, sputnik.WithBlockFinishTimeout(limit))
 			},

@@ -9,8 +9,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// attach goes on with another connection, nil for none. Until it returns, what is offered is kept.
-func (p *publisher) attach(conn *Connection) {
+// attach goes on with another connection, nil for none. Until it returns, what is offered is kept. ctx ends its look-ups.
+func (p *publisher) attach(ctx context.Context, conn *Connection) {
 	p.locked(p.detach)
 	if conn == nil {
 		return
@@ -18,10 +18,10 @@ func (p *publisher) attach(conn *Connection) {
 	results := newAcks()
 	js, err := results.jetStream(conn.Conn)
 	if err == nil {
-		err = p.checkDeadLetter(conn)
+		err = p.checkDeadLetter(ctx, conn)
 	}
 	if err == nil {
-		err = p.reconcile(conn)
+		err = p.reconcile(ctx, conn)
 	}
 	p.mu.Lock()
 	defer p.unlock()
@@ -53,12 +53,12 @@ func (p *publisher) publishAll() {
 }
 
 // checkDeadLetter wants a stream that takes the dead letters: else the first one would hold up all that come behind it.
-func (p *publisher) checkDeadLetter(conn *Connection) error {
+func (p *publisher) checkDeadLetter(ctx context.Context, conn *Connection) error {
 	subject := p.conf.DeadLetter
 	if subject == "" || strings.HasPrefix(subject, p.subject+".") {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), lookUpTimeout)
+	ctx, cancel := context.WithTimeout(ctx, lookUpTimeout)
 	defer cancel()
 	_, err := conn.JetStream.StreamNameBySubject(ctx, subject)
 	switch {

@@ -123,5 +123,5 @@ func (p *producer) tell(c *Connection) {
 
 // Run minds what is published until ctx ends, and then flushes what was accepted by then.
 func (p *producer) Run(ctx context.Context, _ sputnik.BlockCommunicator) error {
-	return p.publisher.run(p.links, ctx.Done(), p.hurry, sputnik.FlushContext(ctx).Done())
+	return p.publisher.run(sputnik.FlushContext(ctx), p.links, ctx.Done(), p.hurry)
 }

@@ -1,6 +1,7 @@
 package nats
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"testing"
@@ -30,7 +31,9 @@ func newRig(conf ProducerConf) *rig {
 	}
 }
 
-func (r *rig) start() { go func() { r.ended <- r.run(r.links, r.done, r.hurry, nil) }() }
+func (r *rig) start() {
+	go func() { r.ended <- r.run(context.Background(), r.links, r.done, r.hurry) }()
+}
 
 func (r *rig) finish() error {
 	close(r.done)

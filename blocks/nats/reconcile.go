@@ -11,7 +11,7 @@ import (
 // reconcile takes out of the window what the stream has stored already. The server recognises a repetition by itself, but
 // only within its duplicates window, so this is for what was first published longer ago. A look-up that was cut short
 // counts for as far as it came: the next one goes on from there.
-func (p *publisher) reconcile(conn *Connection) error {
+func (p *publisher) reconcile(ctx context.Context, conn *Connection) error {
 	const margin = 2 // half the window: the rest is for the time it takes to publish again
 	info := conn.Info
 	last := info.State.LastSeq
@@ -19,7 +19,7 @@ func (p *publisher) reconcile(conn *Connection) error {
 	if len(wanted) == 0 || time.Since(oldest) < info.Config.Duplicates/margin || last <= floor {
 		return nil
 	}
-	stored, seen, err := conn.storedIDs(floor+1, last, wanted)
+	stored, seen, err := conn.storedIDs(ctx, floor+1, last, wanted)
 	p.settleStored(stored, wanted, seen)
 	if err != nil {
 		return fmt.Errorf("looking up what is stored: %w, after sequence %d of %d", err, seen, last)
@@ -72,32 +72,22 @@ func (p *publisher) unknown(last uint64) (floor uint64, oldest time.Time, ids ma
 
 // storedIDs returns which of the wanted message ids are in the stream from sequence first to last, and how far it came,
 // also with an error.
-func (c *Connection) storedIDs(first, last uint64, wanted map[string]bool) (ids map[string]bool, seen uint64, err error) {
+func (c *Connection) storedIDs(ctx context.Context, first, last uint64, wanted map[string]bool) (
+	ids map[string]bool, seen uint64, err error,
+) {
 	ids, seen = make(map[string]bool), first-1
-	ctx, cancel := context.WithTimeout(context.Background(), lookUpTimeout)
+	ctx, cancel := context.WithTimeout(ctx, lookUpTimeout)
 	defer cancel()
-	consumer, err := c.Stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
-		DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
-		OptStartSeq:   first,
-		HeadersOnly:   true,
-	})
+	r, err := c.readFrom(ctx, first, true)
 	if err != nil {
 		return ids, seen, err
 	}
-	if consumer.CachedInfo().NumPending == 0 {
+	defer r.Stop()
+	if r.pending == 0 {
 		return ids, last, nil // all of them removed meanwhile
 	}
-	messages, err := consumer.Messages()
-	if err != nil {
-		return ids, seen, err
-	}
-	defer messages.Stop()
 	for {
-		msg, err := messages.Next(jetstream.NextContext(ctx))
-		if err != nil {
-			return ids, seen, err
-		}
-		meta, err := msg.Metadata()
+		msg, meta, err := r.next(jetstream.NextContext(ctx))
 		if err != nil {
 			return ids, seen, err
 		}

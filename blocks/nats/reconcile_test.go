@@ -20,7 +20,7 @@ func TestReconcilesAfterALongOutage(t *testing.T) {
 	b := startBroker(t)
 	_, conn := connect(t, b, conf)
 	r := newRig(DefaultProducerConf())
-	r.attach(conn)
+	r.attach(t.Context(), conn)
 	for _, s := range numbered(0, 10) {
 		r.put(outgoing{subject: "syslog.user.info", data: []byte(s)})
 	}
@@ -28,12 +28,12 @@ func TestReconcilesAfterALongOutage(t *testing.T) {
 	for _, e := range r.window.entries {
 		e.first = e.first.Add(-time.Hour)
 	}
-	r.attach(nil)
+	r.attach(t.Context(), nil)
 	for _, s := range numbered(10, 20) {
 		r.put(outgoing{subject: "syslog.user.info", data: []byte(s)})
 	}
 	_, next := connect(t, b, conf)
-	r.attach(next)
+	r.attach(t.Context(), next)
 	assert.EqualValues(t, 10, r.count.found)
 	assert.Equal(t, 10, r.window.len())
 	r.start()
@@ -68,7 +68,7 @@ func TestReconcilesByInstalments(t *testing.T) {
 	_, witness := connect(t, b, conf)
 	r := newRig(DefaultProducerConf())
 	c, conn := connect(t, b, conf)
-	r.attach(conn)
+	r.attach(t.Context(), conn)
 	r.put(outgoing{subject: "syslog.user.info", data: []byte("0")})
 	<-r.js.PublishAsyncComplete()
 	c.Disconnect()
@@ -90,7 +90,7 @@ func TestReconcilesByInstalments(t *testing.T) {
 		attempts++
 		floor := r.window.entries[r.window.len()-1].floor // of what is nowhere to be found
 		_, conn := connect(t, shortLived{b, foreign / 3 * 200}, conf)
-		r.attach(conn)
+		r.attach(t.Context(), conn)
 		assert.Greater(t, r.window.entries[r.window.len()-1].floor, floor)
 	}
 	assert.Greater(t, attempts, 1)
@@ -102,11 +102,11 @@ func TestReconcileLooksOnlyWhereItMust(t *testing.T) {
 	b := startBroker(t)
 	_, conn := connect(t, b, DefaultConf())
 	r := newRig(DefaultProducerConf())
-	r.attach(conn)
+	r.attach(t.Context(), conn)
 	r.put(outgoing{subject: "syslog.user.info", data: []byte("0")})
 	<-r.js.PublishAsyncComplete()
 	_, next := connect(t, b, DefaultConf())
-	r.attach(next)
+	r.attach(t.Context(), next)
 	assert.Zero(t, r.count.found)
 	assert.Equal(t, 1, r.window.len(), "left to the server to recognise")
 	r.start()
@@ -118,13 +118,13 @@ func TestReconcileWhereTheMessagesWereRemoved(t *testing.T) {
 	b := startBroker(t)
 	_, conn := connect(t, b, DefaultConf())
 	r := newRig(DefaultProducerConf())
-	r.attach(conn)
+	r.attach(t.Context(), conn)
 	r.put(outgoing{subject: "syslog.user.info", data: []byte("0")})
 	<-r.js.PublishAsyncComplete()
 	r.window.entries[0].first = time.Time{}.Add(time.Hour)
 	require.NoError(t, conn.Stream.Purge(t.Context()))
 	_, next := connect(t, b, DefaultConf())
-	r.attach(next)
+	r.attach(t.Context(), next)
 	assert.NotNil(t, r.conn)
 	assert.Equal(t, 1, r.window.len())
 }

@@ -146,7 +146,7 @@ func TestNoAcknowledgementInTime(t *testing.T) {
 	_, conn := connect(t, b, DefaultConf())
 	r := newRig(DefaultProducerConf())
 	r.ackTimeout = 50 * time.Millisecond
-	r.attach(conn)
+	r.attach(t.Context(), conn)
 	r.js.CleanupPublisher() // forgets what it has published; what comes now is lost, too
 	r.put(outgoing{subject: "syslog.x", data: []byte("0")})
 	r.acks = newAcks()

@@ -1,6 +1,7 @@
 package nats
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -9,9 +10,9 @@ import (
 // errEnded is for what comes when everything was stored and the block has ended.
 var errEnded = errors.New("the producer has ended")
 
-// run minds the connection until done, and then flushes, until timeUp at most. hurry begins the flush before: the window
-// then takes all that is offered. What is left in the end is given up.
-func (p *publisher) run(links <-chan *Connection, done, hurry, timeUp <-chan struct{}) error {
+// run minds the connection until done, and then flushes, until the end of ctx at most. hurry begins the flush before: the
+// window then takes all that is offered. What is left in the end is given up.
+func (p *publisher) run(ctx context.Context, links <-chan *Connection, done, hurry <-chan struct{}) error {
 	defer p.report()
 	defer p.locked(func() { p.end(errEnded) }) // nothing is left then, except after a panic
 	look := time.NewTicker(max(p.ackTimeout/8, time.Millisecond))
@@ -33,7 +34,7 @@ func (p *publisher) run(links <-chan *Connection, done, hurry, timeUp <-chan str
 		case <-ready:
 			p.locked(func() { p.take(p.acks.take()) })
 		case conn := <-links:
-			p.attach(conn)
+			p.attach(ctx, conn)
 		case <-giveUp:
 			p.locked(func() { p.fail(p.refusal) })
 		case <-look.C:
@@ -45,7 +46,7 @@ func (p *publisher) run(links <-chan *Connection, done, hurry, timeUp <-chan str
 			flush()
 		case <-flushed:
 			return p.endUnflushed("within " + p.conf.FlushTimeout.String())
-		case <-timeUp:
+		case <-ctx.Done():
 			return p.endUnflushed("before the time was up")
 		}
 	}

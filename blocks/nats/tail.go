@@ -8,8 +8,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"github.com/sputnik-go/sputnik"
 )
 
@@ -64,14 +62,12 @@ func (t *tail) tell(c *Connection) {
 // Run prints until ctx ends, and then up to the end of the stream as it is by then.
 func (t *tail) Run(ctx context.Context, _ sputnik.BlockCommunicator) error {
 	defer close(t.stopped)
-	reader := &tailReader{log: t.log, messages: make(chan jetstream.Msg), failed: make(chan error, 1)}
+	reader := &tailReader{log: t.log, messages: make(chan tailed), failed: make(chan error, 1)}
 	defer reader.detach()
 	for {
 		select {
 		case conn := <-t.links:
-			if err := reader.attach(conn); err != nil {
-				return err
-			}
+			reader.attach(conn)
 		case msg := <-reader.messages:
 			if err := reader.print(t.out, msg); err != nil {
 				return err

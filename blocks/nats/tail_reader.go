@@ -22,19 +22,25 @@ type tailReader struct {
 	conn     *Connection
 	begun    bool
 	last     uint64 // sequence of the last message printed, or that was there at the beginning
-	messages chan jetstream.Msg
+	messages chan tailed
 	failed   chan error
 
-	iterator jetstream.MessagesContext
-	quit     chan struct{}
-	reading  sync.WaitGroup
+	stream  *reader
+	quit    chan struct{}
+	reading sync.WaitGroup
+}
+
+// tailed is a message on its way to the output.
+type tailed struct {
+	jetstream.Msg
+	sequence uint64 // in the stream
 }
 
 // attach goes on with another connection, nil for none.
-func (r *tailReader) attach(conn *Connection) error {
+func (r *tailReader) attach(conn *Connection) {
 	r.detach()
 	if conn == nil {
-		return nil
+		return
 	}
 	if !r.begun || conn.Info.State.LastSeq < r.last { // at the beginning, or the stream was made anew
 		r.begun = true
@@ -42,20 +48,13 @@ func (r *tailReader) attach(conn *Connection) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), lookUpTimeout)
 	defer cancel()
-	consumer, err := conn.Stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
-		DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
-		OptStartSeq:   r.last + 1,
-	})
-	if err == nil {
-		r.iterator, err = consumer.Messages()
-	}
+	stream, err := conn.readFrom(ctx, r.last+1, false)
 	if err != nil {
-		conn.Fail(err)
-		return nil // the next connection may do better
+		conn.Fail(err) // the next connection may do better
+		return
 	}
-	r.conn, r.quit = conn, make(chan struct{})
-	r.reading.Go(func() { r.read(r.iterator, r.quit) })
-	return nil
+	r.conn, r.stream, r.quit = conn, stream, make(chan struct{})
+	r.reading.Go(func() { r.read(stream, r.quit) })
 }
 
 func (r *tailReader) detach() {
@@ -63,7 +62,7 @@ func (r *tailReader) detach() {
 		return
 	}
 	close(r.quit)
-	r.iterator.Stop()
+	r.stream.Stop()
 	r.reading.Wait()
 	r.conn = nil
 	if len(r.failed) > 0 {
@@ -71,9 +70,9 @@ func (r *tailReader) detach() {
 	}
 }
 
-func (r *tailReader) read(iterator jetstream.MessagesContext, quit <-chan struct{}) {
+func (r *tailReader) read(stream *reader, quit <-chan struct{}) {
 	for {
-		msg, err := iterator.Next()
+		msg, meta, err := stream.next()
 		if err != nil {
 			if !errors.Is(err, jetstream.ErrMsgIteratorClosed) {
 				r.failed <- err
@@ -81,20 +80,16 @@ func (r *tailReader) read(iterator jetstream.MessagesContext, quit <-chan struct
 			return
 		}
 		select {
-		case r.messages <- msg:
+		case r.messages <- tailed{msg, meta.Sequence.Stream}:
 		case <-quit:
 			return
 		}
 	}
 }
 
-func (r *tailReader) print(out io.Writer, msg jetstream.Msg) error {
-	meta, err := msg.Metadata()
-	if err != nil {
-		return err
-	}
-	r.last = meta.Sequence.Stream
-	_, err = io.WriteString(out, "#"+strconv.FormatUint(r.last, 10)+" "+describe(msg.Subject(), msg.Data())+"\n")
+func (r *tailReader) print(out io.Writer, msg tailed) error {
+	r.last = msg.sequence
+	_, err := io.WriteString(out, "#"+strconv.FormatUint(r.last, 10)+" "+describe(msg.Subject(), msg.Data())+"\n")
 	return err
 }
 

@@ -108,9 +108,9 @@ const inThisProcess = "embedded broker"
 
 func (c *Connector) dial(ctx context.Context, conf Conf) (*Connection, error) {
 	conn := &Connection{broken: make(chan error, 1)}
-	dialer := &contextDialer{ctx: ctx}
 	deadline, _ := ctx.Deadline() // there is one: connect_timeout
 	each := time.Until(deadline) / time.Duration(max(1, len(conf.URLs)))
+	dialer := &contextDialer{ctx: ctx, limit: each}
 	opts := []nats.Option{
 		nats.Name(conf.Name),
 		nats.NoReconnect(),
@@ -134,7 +134,7 @@ func (c *Connector) dial(ctx context.Context, conf Conf) (*Connection, error) {
 		if err != nil {
 			return nil, err
 		}
-		opts = append(append(opts, nats.SetCustomDialer(dialer)), remote...)
+		opts = append(append(opts, nats.SetCustomDialer(dialer), nats.SkipHostLookup()), remote...)
 	}
 	nc, err := nats.Connect("", opts...)
 	if err != nil {
@@ -164,14 +164,16 @@ func (c Conf) remote() ([]nats.Option, error) {
 	return opts, err
 }
 
-// contextDialer lets the end of an attempt end its dialling, and keeps the reason that nats.go puts as "no servers".
+// contextDialer lets the end of an attempt end its dialling, and keeps the reason that nats.go puts as "no servers". It
+// looks up the name of the host, too: nats.go would do so for as long as name servers are silent.
 type contextDialer struct {
-	ctx context.Context
-	err error
+	ctx   context.Context
+	limit time.Duration // for one server
+	err   error
 }
 
 func (d *contextDialer) Dial(network, address string) (net.Conn, error) {
-	var dialer net.Dialer
+	dialer := net.Dialer{Timeout: d.limit}
 	conn, err := dialer.DialContext(d.ctx, network, address)
 	d.err = err
 	return conn, err

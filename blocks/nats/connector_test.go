@@ -5,7 +5,9 @@ import (
 	"log/slog"
 	"net"
 	"testing"
+	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -160,4 +162,20 @@ func TestConfIsChecked(t *testing.T) {
 	bad := DefaultProducerConf()
 	bad.FlushTimeout = maxFlush + 1
 	require.Error(t, bad.check("syslog"))
+}
+
+// A name server that says nothing must not use up the time for the other urls.
+func TestConnectorLeavesTimeBesideASilentNameServer(t *testing.T) {
+	system := net.DefaultResolver
+	t.Cleanup(func() { net.DefaultResolver = system })
+	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}}
+	conf := confFor(runServer(t, new(server.Options)))
+	conf.URLs = append(conf.URLs, "nats://unknown.example:4222")
+	conf.ConnectTimeout = time.Second
+	for range 4 { // in random order
+		connect(t, nil, conf)
+	}
 }

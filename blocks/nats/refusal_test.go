@@ -57,6 +57,35 @@ func TestRefusedForNow(t *testing.T) {
 	assert.Equal(t, numbered(0, 3), stored(t, conn))
 }
 
+// The pause after a refusal grows beyond the time to flush. What the stream would take by then is not given up.
+func TestFlushEndsThePauseAfterARefusal(t *testing.T) {
+	b := startBroker(t)
+	_, conn := connect(t, b, DefaultConf())
+	cfg := conn.Info.Config
+	cfg.MaxMsgs, cfg.Discard = 1, jetstream.DiscardNew
+	_, err := conn.JetStream.UpdateStream(t.Context(), cfg)
+	require.NoError(t, err)
+	publish(t, conn, "full")
+	r := newRig(DefaultProducerConf())
+	r.pause = time.Hour
+	r.attach(t.Context(), conn)
+	r.send(0, 3)
+	<-r.js.PublishAsyncComplete()
+	r.locked(func() { r.take(r.acks.take()) })
+	require.NotNil(t, r.giveUp)
+
+	cfg.MaxMsgs = 10
+	_, err = conn.JetStream.UpdateStream(t.Context(), cfg)
+	require.NoError(t, err)
+	close(r.done)
+	r.start()
+	require.ErrorContains(t, <-conn.broken, "refused by the stream")
+	_, next := connect(t, b, DefaultConf())
+	r.links <- next
+	require.NoError(t, <-r.ended)
+	assert.Equal(t, append([]string{"full"}, numbered(0, 3)...), stored(t, next))
+}
+
 // What a stream refuses for a reason that may pass is not given up.
 func TestSealedUnderway(t *testing.T) {
 	_, conn := connect(t, startBroker(t), DefaultConf())

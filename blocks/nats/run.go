@@ -65,10 +65,15 @@ func (p *publisher) awaited() (ready <-chan struct{}, giveUp <-chan time.Time) {
 	return p.acks.ready, p.giveUp
 }
 
+// flush also ends the pause after a refusal: it may be longer than the time there is.
 func (p *publisher) flush() {
 	p.locked(func() {
 		p.log.Info("flushing", "not_acknowledged", p.window.len())
 		p.flushing = true
+		p.pause = firstPause
+		if p.giveUp != nil {
+			p.fail(p.refusal)
+		}
 		p.makeRoom()
 	})
 }

@@ -126,12 +126,14 @@ func validSubject(s string) bool {
 	return len(s) <= maxSubject
 }
 
-func redacted(urls []string) string {
+// redacted shows the urls without users: one without a password is a token.
+func redacted(urls ...string) string {
 	shown := make([]string, len(urls))
 	for i, u := range urls {
 		shown[i] = "nats"
 		if parsed, err := url.Parse(u); err == nil {
-			shown[i] = parsed.Redacted()
+			parsed.User = nil
+			shown[i] = parsed.String()
 		}
 	}
 	return strings.Join(shown, ", ")

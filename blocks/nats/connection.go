@@ -1,6 +1,10 @@
 package nats
 
 import (
+	"context"
+	"errors"
+	"fmt"
+
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -28,4 +32,23 @@ func (c *Connection) Fail(reason error) {
 func (c *Connection) Close() error {
 	c.Conn.Close()
 	return nil
+}
+
+// explained says more of an error of a request: the client's own words don't tell an operator what to look for.
+func (c *Connection) explained(err error) error {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		err = fmt.Errorf("no answer within connect_timeout: is there a leader, and may this user publish to $JS.API.> ? (%w)", err)
+	case errors.Is(err, nats.ErrNoResponders):
+		err = fmt.Errorf("JetStream is not enabled at this server, or nobody leads the cluster (%w)", err)
+	}
+	return c.withLast(err)
+}
+
+// withLast adds what the server complained of, such as a permission that is missing.
+func (c *Connection) withLast(err error) error {
+	if said := c.Conn.LastError(); said != nil {
+		return fmt.Errorf("%w; the server said: %w", err, said)
+	}
+	return err
 }

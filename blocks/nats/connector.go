@@ -56,8 +56,9 @@ func (c *Connector) ConnectContext(ctx context.Context, cf sputnik.ConfFactory) 
 		return nil, err
 	}
 	if err := conn.ensureStream(ctx, conf); err != nil {
+		err = fmt.Errorf("%s: stream %s: %w", c.where(conn), conf.Stream, conn.explained(err))
 		conn.Conn.Close()
-		return nil, fmt.Errorf("stream %s: %w", conf.Stream, err)
+		return nil, err
 	}
 	c.log.Info("stream open", "stream", conf.Stream, "last_seq", conn.Info.State.LastSeq, "server", c.where(conn))
 	c.mu.Lock()
@@ -101,7 +102,7 @@ func (c *Connector) where(conn *Connection) string {
 	if c.inProcess != nil {
 		return inThisProcess
 	}
-	return conn.Conn.ConnectedUrlRedacted()
+	return redacted(conn.Conn.ConnectedUrl())
 }
 
 const inThisProcess = "embedded broker"
@@ -111,6 +112,7 @@ func (c *Connector) dial(ctx context.Context, conf Conf) (*Connection, error) {
 	deadline, _ := ctx.Deadline() // there is one: connect_timeout
 	each := time.Until(deadline) / time.Duration(max(1, len(conf.URLs)))
 	dialer := &contextDialer{ctx: ctx, limit: each}
+	var told sparse // a missing permission is told for each message
 	opts := []nats.Option{
 		nats.Name(conf.Name),
 		nats.NoReconnect(),
@@ -121,15 +123,17 @@ func (c *Connector) dial(ctx context.Context, conf Conf) (*Connection, error) {
 		nats.ClosedHandler(func(nc *nats.Conn) {
 			conn.Fail(cmpError(nc.LastError(), errors.New("connection closed")))
 		}),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			c.log.Warn("nats", "error", err)
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { // one at a time
+			if told.next() {
+				c.log.Warn("nats", "error", err, "errors", told.count)
+			}
 		}),
 	}
 	where := inThisProcess
 	if c.inProcess != nil {
 		opts = append(opts, nats.InProcessServer(c.inProcess))
 	} else {
-		where = redacted(conf.URLs)
+		where = redacted(conf.URLs...)
 		remote, err := conf.remote()
 		if err != nil {
 			return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -75,12 +76,59 @@ func TestConnectorEndsWithItsContext(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-func TestConnectorHidesPasswords(t *testing.T) {
+func TestConnectorHidesSecrets(t *testing.T) {
 	conf := DefaultConf()
-	conf.URLs = []string{"nats://user:secret@127.0.0.1:1"}
+	conf.URLs = []string{"nats://user:secret@127.0.0.1:1", "nats://secret-token@127.0.0.1:1"}
 	_, err := NewConnector(slog.New(slog.DiscardHandler), nil).Connect(confOf(conf, ProducerConf{}))
-	require.ErrorContains(t, err, "127.0.0.1:1")
+	require.ErrorContains(t, err, "nats://127.0.0.1:1, nats://127.0.0.1:1: dial")
 	assert.NotContains(t, err.Error(), "secret")
+
+	s := runServer(t, &server.Options{Authorization: "secret-token"})
+	conf.URLs = []string{strings.Replace(s.ClientURL(), "//", "//secret-token@", 1)}
+	var out strings.Builder
+	c := NewConnector(slog.New(slog.NewTextHandler(&out, nil)), nil)
+	defer c.Disconnect()
+	_, err = c.Connect(confOf(conf, ProducerConf{}))
+	require.NoError(t, err)
+	assert.Contains(t, out.String(), s.Addr().String())
+	assert.NotContains(t, out.String(), "secret")
+}
+
+// The server tells of a missing permission for each message.
+func TestComplaintsAreLoggedOnceInASecond(t *testing.T) {
+	s := runServer(t, denying("syslog.>"))
+	conf := confFor(s)
+	conf.User, conf.Password = "u", "p"
+	var out strings.Builder
+	c := NewConnector(slog.New(slog.NewTextHandler(&out, nil)), nil)
+	opened, err := c.Connect(confOf(conf, ProducerConf{}))
+	require.NoError(t, err)
+	nc := opened.(*Connection).Conn
+	for range 1000 {
+		require.NoError(t, nc.Publish("syslog.x", nil))
+	}
+	require.NoError(t, nc.Flush())
+	c.Disconnect()
+	<-opened.(*Connection).broken // comes behind the complaints
+	assert.Less(t, strings.Count(out.String(), "permissions violation"), 10)
+}
+
+// What a request has met is said in words that tell where to look.
+func TestConnectorExplainsSilence(t *testing.T) {
+	conf := confFor(runServer(t, denying("$JS.>")))
+	conf.User, conf.Password, conf.ConnectTimeout = "u", "p", time.Second
+	refuses(t, conf, "stream SYSLOG: no answer within connect_timeout: is there a leader, and may this user publish to $JS.API.> ?")
+	refuses(t, conf, `the server said: nats: permissions violation: Permissions Violation for Publish to "$JS.API.STREAM.INFO.SYSLOG"`)
+
+	plain, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true})
+	require.NoError(t, err)
+	plain.Start()
+	t.Cleanup(func() {
+		plain.Shutdown()
+		plain.WaitForShutdown()
+	})
+	require.True(t, plain.ReadyForConnections(patience))
+	refuses(t, confFor(plain), "stream SYSLOG: JetStream is not enabled at this server, or nobody leads the cluster")
 }
 
 func TestStreamIsMadeOnceAndNeverChanged(t *testing.T) {

@@ -266,11 +266,7 @@ func (p *publisher) overdue() {
 		return
 	}
 	if waits := time.Since(p.window.entries[0].sent); waits > p.ackTimeout {
-		err := fmt.Errorf("no acknowledgement within %s", p.ackTimeout)
-		if said := p.conn.Conn.LastError(); said != nil { // such as a permission that is missing
-			err = fmt.Errorf("%w; the server said: %w", err, said)
-		}
-		p.fail(err)
+		p.fail(p.conn.withLast(fmt.Errorf("no acknowledgement within %s", p.ackTimeout)))
 	}
 }
 

@@ -187,11 +187,16 @@ func TestNoAcknowledgementInTime(t *testing.T) {
 	assert.Equal(t, numbered(0, 1), stored(t, next))
 }
 
-func TestMissingPermissionIsTold(t *testing.T) {
-	s := runServer(t, &server.Options{Users: []*server.User{{
+// denying is a server whose user u, with the password p, may not publish there.
+func denying(subject string) *server.Options {
+	return &server.Options{Users: []*server.User{{
 		Username: "u", Password: "p",
-		Permissions: &server.Permissions{Publish: &server.SubjectPermission{Deny: []string{"syslog.>"}}},
-	}}})
+		Permissions: &server.Permissions{Publish: &server.SubjectPermission{Deny: []string{subject}}},
+	}}}
+}
+
+func TestMissingPermissionIsTold(t *testing.T) {
+	s := runServer(t, denying("syslog.>"))
 	conf := confFor(s)
 	conf.User, conf.Password = "u", "p"
 	_, conn := connect(t, nil, conf)

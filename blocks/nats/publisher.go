@@ -168,6 +168,7 @@ func (p *publisher) publish(e *entry) bool {
 		p.count.published++
 	} else {
 		p.count.repeated++
+		e.floor = min(e.floor, p.lastSeq) // the stream may have been made anew
 	}
 	for {
 		e.msg.Header = p.headerOf(e)

@@ -128,3 +128,19 @@ func TestReconcileWhereTheMessagesWereRemoved(t *testing.T) {
 	assert.NotNil(t, r.conn)
 	assert.Equal(t, 1, r.window.len())
 }
+
+// A stream that is made anew begins at 1, below all that was known of the old one.
+func TestReconcilesInAStreamMadeAnew(t *testing.T) {
+	b := startBroker(t)
+	_, conn := connect(t, b, DefaultConf())
+	r := newRig(DefaultProducerConf())
+	r.put(outgoing{subject: "syslog.user.info", data: []byte("0")})
+	e := r.window.entries[0]
+	e.first, e.floor = time.Now(), 1000 // published to the old one
+	r.attach(t.Context(), conn)
+	<-r.js.PublishAsyncComplete() // stored; the publisher doesn't know
+	e.first = e.first.Add(-time.Hour)
+	_, next := connect(t, b, DefaultConf())
+	r.attach(t.Context(), next)
+	assert.EqualValues(t, 1, r.count.found)
+}

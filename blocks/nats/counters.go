@@ -44,6 +44,7 @@ func (p *producer) answer(command any, msg sputnik.Msg) {
 func (p *publisher) counters() map[string]uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	inFlight, bytes := p.window.unsettled()
 	return map[string]uint64{
 		"accepted":        p.count.accepted,
 		"published":       p.count.published,
@@ -55,8 +56,8 @@ func (p *publisher) counters() map[string]uint64 {
 		"dead_lettered":   p.count.deadLettered,
 		"cut":             p.count.cut,
 		"given_up":        p.count.givenUp,
-		"in_flight":       uint64(p.window.len()),
-		"in_flight_bytes": uint64(p.window.bytes),
+		"in_flight":       uint64(inFlight),
+		"in_flight_bytes": uint64(bytes),
 	}
 }
 

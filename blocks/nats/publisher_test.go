@@ -149,6 +149,20 @@ func TestFlushTellsWhatIsNotAcknowledged(t *testing.T) {
 	assert.EqualError(t, r.finish(), "3 lines not acknowledged within 1ms: no connection")
 }
 
+// What is stored, or refused, behind something that isn't is not in flight.
+func TestInFlightIsWhatIsNotSettled(t *testing.T) {
+	r := newRig(DefaultProducerConf())
+	for range 3 {
+		r.put(outgoing{subject: "syslog.x", data: make([]byte, 10)})
+	}
+	r.refuse(r.window.entries[1], errSubject)
+	count := r.counters()
+	assert.EqualValues(t, 2, count["in_flight"])
+	assert.EqualValues(t, 20, count["in_flight_bytes"])
+	assert.Equal(t, count["accepted"], count["refused"]+count["in_flight"])
+	require.EqualError(t, r.unflushed("in time"), "2 lines not acknowledged in time: no connection")
+}
+
 func TestUnflushedNamesTheReason(t *testing.T) {
 	r := newRig(DefaultProducerConf())
 	r.put(outgoing{subject: "a", data: nil})

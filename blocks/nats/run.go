@@ -93,7 +93,8 @@ func (p *publisher) unflushed(when string) error {
 	if p.conn == nil && err == nil {
 		err = errors.New("no connection")
 	}
-	text := fmt.Sprintf("%d lines not acknowledged %s", p.window.len(), when)
+	n, _ := p.window.unsettled()
+	text := fmt.Sprintf("%d lines not acknowledged %s", n, when)
 	if err == nil {
 		return errors.New(text)
 	}

@@ -28,6 +28,17 @@ type window struct {
 
 func (w *window) len() int { return len(w.entries) }
 
+// unsettled counts what is not stored, and the bytes of it.
+func (w *window) unsettled() (n, bytes int) {
+	for _, e := range w.entries {
+		if !e.settled {
+			n++
+			bytes += e.size
+		}
+	}
+	return n, bytes
+}
+
 func (w *window) push(e *entry) {
 	w.entries = append(w.entries, e)
 	w.bytes += e.size

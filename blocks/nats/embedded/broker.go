@@ -89,7 +89,7 @@ func (b *Broker) ClientURL() string {
 	return b.server.ClientURL()
 }
 
-// InProcessConn connects to the server. It is started anew before if it can't write any more, see Revive.
+// InProcessConn connects to the server. It is started anew before if it can't store any more, see Revive.
 func (b *Broker) InProcessConn() (net.Conn, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -99,8 +99,9 @@ func (b *Broker) InProcessConn() (net.Conn, error) {
 	return b.server.InProcessConn()
 }
 
-// Revive starts the server anew if it can't write any more: nats-server keeps a write error, such as that of a full disk,
-// for as long as it runs, also when there is room again. Its connections break then.
+// Revive starts the server anew if it can't store any more, but the folder can be written to: nats-server keeps a write
+// error, such as that of a full disk, for as long as it runs, and switches JetStream off after others. Its connections break
+// then. As long as the folder can't be written to, the server goes on for those who read, and the error says why.
 func (b *Broker) Revive() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -111,12 +112,25 @@ func (b *Broker) revive() error {
 	if err := b.ctx.Err(); err != nil {
 		return err // stopped
 	}
-	if health := b.server.Healthz(nil).Error; !b.server.Running() || strings.Contains(health, "write error") {
-		b.log.Warn("starting anew", "reason", health)
-		b.shutdown()
-		return b.start()
+	health := b.server.Healthz(nil).Error
+	if b.server.Running() && b.server.JetStreamEnabled() && !strings.Contains(health, "write error") {
+		return nil
 	}
-	return nil
+	if err := writable(b.opts.StoreDir); err != nil {
+		return fmt.Errorf("store %s: %w", b.opts.StoreDir, err)
+	}
+	b.log.Warn("starting anew", "reason", health)
+	b.shutdown()
+	return b.start()
+}
+
+// writable tells whether the folder has room for a message of the usual maximum.
+func writable(store string) error {
+	const private, room = 0o600, 1 << 20
+	file := filepath.Join(store, "probe")
+	err := os.WriteFile(file, make([]byte, room), private)
+	_ = os.Remove(file)
+	return err
 }
 
 func awaitReady(ctx context.Context, s *server.Server, events *logger) error {

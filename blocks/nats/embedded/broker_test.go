@@ -110,6 +110,16 @@ func TestRestartThatFails(t *testing.T) {
 	require.NoError(t, b.Stop())
 }
 
+// nats-server does so where it lacks permission to write.
+func TestRecoversFromJetStreamSwitchedOff(t *testing.T) {
+	b := start(t, Conf{Store: t.TempDir()})
+	require.NoError(t, b.server.ShutdownJetStream())
+	js := connect(t, b)
+	_, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}})
+	require.NoError(t, err)
+	require.NoError(t, b.Stop())
+}
+
 // The connector may be about to connect again when the broker is stopped.
 func TestStopDuringReconnect(t *testing.T) {
 	b := start(t, Conf{Store: t.TempDir()})

@@ -68,7 +68,7 @@ func TestRecoversFromAFullDisk(t *testing.T) {
 	js := connect(t, b)
 	_, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}})
 	require.NoError(t, err)
-	lift := limitFiles(t, 1<<20)
+	lift := limitFiles(t, 1<<19)
 	payload := make([]byte, 100<<10)
 	acknowledged := uint64(0)
 	for failed := 0; failed < 2; { // the second one on a server that knows
@@ -79,6 +79,13 @@ func TestRecoversFromAFullDisk(t *testing.T) {
 		}
 	}
 	url, limit := b.ClientURL(), b.server.JetStreamConfig().MaxStore
+	_, err = b.InProcessConn()
+	require.ErrorContains(t, err, "store "+b.opts.StoreDir+": write ")
+	require.ErrorContains(t, err, "file too large")
+	reading, err := js.Stream(t.Context(), "S")
+	require.NoError(t, err, "who reads can go on")
+	_, err = reading.GetMsg(t.Context(), 1)
+	require.NoError(t, err)
 
 	lift()
 	js = connect(t, b)

@@ -56,18 +56,26 @@ func (s *Server) InProcessConn() (net.Conn, error) {
 	return &lasting{Conn: conn, parted: parted, closed: make(chan struct{})}, nil
 }
 
+// start and stop are called by one block at a time.
 func (s *Server) start(conf Conf) error {
+	if s.running() != nil {
+		return errors.New("there is a broker in this process already: list " + Name + " once")
+	}
 	broker, err := Start(conf, s.log)
 	if err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.broker != nil {
-		return errors.Join(errors.New("there is a broker in this process already: list "+Name+" once"), broker.Stop())
-	}
 	s.broker, s.parted = broker, make(chan struct{})
 	return nil
+}
+
+// running is the broker, nil for none.
+func (s *Server) running() *Broker {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.broker
 }
 
 func (s *Server) stop() error {
@@ -85,9 +93,7 @@ func (s *Server) stop() error {
 }
 
 func (s *Server) lookAfter() {
-	s.mu.Lock()
-	broker := s.broker
-	s.mu.Unlock()
+	broker := s.running()
 	if broker == nil {
 		return
 	}

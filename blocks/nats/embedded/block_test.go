@@ -47,8 +47,13 @@ func TestInProcessFromInitToFinish(t *testing.T) {
 }
 
 func TestOneBrokerForOneServer(t *testing.T) {
-	s := New(discard())
-	f := sputniktest.New(t, sputnik.WithConfFactory(anew(t))).Add(Name, s.NewBlock).Add("second", s.NewBlock)
+	s, store := New(discard()), t.TempDir()
+	f := sputniktest.New(t, sputnik.WithConfFactory(func(_ string, result any) error {
+		if conf, ok := result.(*Conf); ok {
+			conf.Store = store
+		}
+		return nil
+	})).Add(Name, s.NewBlock).Add("second", s.NewBlock)
 	require.ErrorContains(t, f.Prepare(), "list nats.embedded once")
 }
 

@@ -90,6 +90,13 @@ func TestStoreIsForOne(t *testing.T) {
 	require.ErrorContains(t, err, "in use by another process")
 	require.NoError(t, b.Stop())
 	require.NoError(t, start(t, conf).Stop())
+
+	f, err := os.Create(filepath.Join(t.TempDir(), "closed"))
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+	if err := lock(f); err != nil { // there are systems without locks
+		require.ErrorContains(t, err, "flock: ", "it isn't in use")
+	}
 }
 
 // A restart that failed is tried again, and is no obstacle to Stop.

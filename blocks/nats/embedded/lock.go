@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 )
@@ -19,7 +18,7 @@ func lockStore(store string) (*os.File, error) {
 	}
 	if err := lock(f); err != nil {
 		_ = f.Close()
-		return nil, fmt.Errorf("in use by another process: %w", err)
+		return nil, err
 	}
 	return f, nil
 }

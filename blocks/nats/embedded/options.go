@@ -123,12 +123,13 @@ func readCA(file string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// redacted hides passwords.
+// redacted shows the urls without users: one without a password is a token.
 func redacted(urls []string) []string {
 	shown := make([]string, len(urls))
 	for i, text := range urls {
 		if u, err := url.Parse(text); err == nil {
-			shown[i] = u.Redacted()
+			u.User = nil
+			shown[i] = u.String()
 		}
 	}
 	return shown

@@ -15,8 +15,8 @@ import (
 // ConfName is the name of the configuration of the connection and the stream.
 const ConfName = "nats"
 
-// Conf is the configuration of the connection and the stream, which connector and blocks share. Files are read anew for
-// each connection, so what they hold may be replaced while the process runs.
+// Conf is the configuration of the connection and the stream, which connector and blocks share. The files that it names
+// are read anew for each connection, so what they hold may be replaced while the process runs.
 type Conf struct {
 	URLs []string `koanf:"urls" doc:"URLs of the NATS servers of one cluster, such as nats://host:4222 or tls://host:4222; none: the broker in this process"`
 	Name string   `koanf:"name" doc:"name of the connection, as the server shows it"`

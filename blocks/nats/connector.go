@@ -26,11 +26,14 @@ type Connector struct {
 	log       *slog.Logger
 	inProcess nats.InProcessConnProvider
 
+	conf *Conf // nil: not read yet; of ConnectContext, which is called one at a time
+
 	mu   sync.Mutex
 	conn *Connection
 }
 
-// NewConnector makes a plug-in that dials the configured urls, or connects to inProcess if that is not nil.
+// NewConnector makes a plug-in that dials the configured urls, or connects to inProcess if that is not nil. It reads its
+// configuration once, as the blocks do: what is changed later, perhaps to something broken, doesn't meet a reconnect.
 func NewConnector(log *slog.Logger, inProcess nats.InProcessConnProvider) *Connector {
 	return &Connector{log: log.With("connector", "nats"), inProcess: inProcess}
 }
@@ -45,10 +48,14 @@ func (c *Connector) ConnectContext(ctx context.Context, cf sputnik.ConfFactory) 
 	if conn := c.current(); conn != nil && conn.Conn.IsConnected() {
 		return conn, nil
 	}
-	conf, err := ReadConf(cf)
-	if err != nil {
-		return nil, err
+	if c.conf == nil {
+		conf, err := ReadConf(cf)
+		if err != nil {
+			return nil, err
+		}
+		c.conf = &conf
 	}
+	conf := *c.conf
 	ctx, cancel := context.WithTimeout(ctx, conf.ConnectTimeout)
 	defer cancel()
 	conn, err := c.dial(ctx, conf)

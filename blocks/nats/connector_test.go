@@ -76,6 +76,23 @@ func TestConnectorEndsWithItsContext(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
+// A file that is changed, or broken, while the process runs must not break what a restart would: the blocks know it as it was.
+func TestConnectorReadsItsConfigurationOnce(t *testing.T) {
+	b := startBroker(t)
+	c := NewConnector(discard(), b)
+	defer c.Disconnect()
+	broken := DefaultConf()
+	broken.Stream = ""
+	_, err := c.Connect(confOf(broken, ProducerConf{}))
+	require.ErrorContains(t, err, `key "stream"`)
+	_, err = c.Connect(confOf(DefaultConf(), ProducerConf{}))
+	require.NoError(t, err)
+	c.Disconnect()
+	conn, err := c.Connect(confOf(broken, ProducerConf{}))
+	require.NoError(t, err)
+	assert.Equal(t, "SYSLOG", conn.(*Connection).Info.Config.Name)
+}
+
 func TestConnectorHidesSecrets(t *testing.T) {
 	conf := DefaultConf()
 	conf.URLs = []string{"nats://user:secret@127.0.0.1:1", "nats://secret-token@127.0.0.1:1"}

@@ -148,8 +148,13 @@ func (c *Connector) dial(ctx context.Context, conf Conf) (*Connection, error) {
 		opts = append(append(opts, nats.SetCustomDialer(dialer), nats.SkipHostLookup()), remote...)
 	}
 	nc, err := nats.Connect("", opts...)
+	dialer.release()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", where, cmpError(dialer.err, err))
+		reason := cmpError(dialer.err, err)
+		if errors.Is(ctx.Err(), context.Canceled) {
+			reason = ctx.Err()
+		}
+		return nil, fmt.Errorf("%s: %w", where, reason)
 	}
 	conn.Conn = nc
 	if conn.JetStream, err = jetstream.New(nc); err != nil {
@@ -175,19 +180,32 @@ func (c Conf) remote() ([]nats.Option, error) {
 	return opts, err
 }
 
-// contextDialer lets the end of an attempt end its dialling, and keeps the reason that nats.go puts as "no servers". It
-// looks up the name of the host, too: nats.go would do so for as long as name servers are silent.
+// contextDialer lets the end of an attempt end its dialling, and what a server says, or not, after that; it keeps the
+// reason that nats.go puts as "no servers". It looks up the name of the host, too: nats.go would do so for as long as name
+// servers are silent.
 type contextDialer struct {
 	ctx   context.Context
 	limit time.Duration // for one server
 	err   error
+	stop  func() bool // keeps the end of ctx from closing the connection; nil: there is none
 }
 
 func (d *contextDialer) Dial(network, address string) (net.Conn, error) {
+	d.release()
 	dialer := net.Dialer{Timeout: d.limit}
 	conn, err := dialer.DialContext(d.ctx, network, address)
 	d.err = err
+	if err == nil {
+		d.stop = context.AfterFunc(d.ctx, func() { _ = conn.Close() })
+	}
 	return conn, err
+}
+
+// release leaves the connection to nats.go.
+func (d *contextDialer) release() {
+	if d.stop != nil {
+		d.stop()
+	}
 }
 
 func cmpError(first, second error) error {

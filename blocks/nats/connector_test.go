@@ -77,6 +77,25 @@ func TestConnectorEndsWithItsContext(t *testing.T) {
 }
 
 // A file that is changed, or broken, while the process runs must not break what a restart would: the blocks know it as it was.
+// The end of the process needn't wait for a server that has accepted the connection, and says nothing.
+func TestConnectorEndsWithItsContextAtASilentServer(t *testing.T) {
+	silent := listen(t)
+	conf := DefaultConf()
+	conf.URLs = []string{"nats://" + silent.Addr().String()}
+	conf.ConnectTimeout = time.Hour
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() {
+		_, err := NewConnector(discard(), nil).ConnectContext(ctx, confOf(conf, ProducerConf{}))
+		ended <- err
+	}()
+	accepted, err := silent.Accept()
+	require.NoError(t, err)
+	defer accepted.Close()
+	cancel()
+	require.ErrorIs(t, <-ended, context.Canceled)
+}
+
 func TestConnectorReadsItsConfigurationOnce(t *testing.T) {
 	b := startBroker(t)
 	c := NewConnector(discard(), b)

@@ -16,7 +16,7 @@ const (
 type counters struct {
 	accepted     uint64 // taken from the mailbox
 	published    uint64 // sent to the server for the first time
-	repeated     uint64 // sent again on another connection
+	repeated     uint64 // sent again, most on another connection
 	acknowledged uint64 // known to be stored
 	duplicates   uint64 // of those, recognised by the stream as there already
 	found        uint64 // of those, found in the stream by a look-up after an outage

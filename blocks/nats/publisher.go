@@ -162,7 +162,7 @@ func (p *publisher) usable() bool { return p.conn != nil && p.giveUp == nil }
 
 // publish sends e on the connection; false: it will never be taken, and is settled.
 func (p *publisher) publish(e *entry) bool {
-	e.sent = time.Now()
+	e.sent, e.again = time.Now(), false
 	if e.first.IsZero() {
 		e.first, e.floor = e.sent, p.lastSeq
 		p.count.published++
@@ -232,7 +232,10 @@ func (p *publisher) acknowledged(e *entry, ack *jetstream.PubAck) {
 
 // failed handles the error of a publishing.
 func (p *publisher) failed(e *entry, err error) {
-	const tooLarge = 10054 // JSStreamMessageExceedsMaximumErr: the one refusal that no later attempt can undo
+	const (
+		tooLarge  = 10054 // JSStreamMessageExceedsMaximumErr: the one refusal that no later attempt can undo
+		inProcess = 10158 // JSStreamDuplicateMessageConflict: in a cluster, the id is being stored
+	)
 	api, ok := errors.AsType[*jetstream.APIError](err)
 	switch {
 	case !ok: // no stream, no connection
@@ -241,6 +244,8 @@ func (p *publisher) failed(e *entry, err error) {
 		if p.bury(e, err) {
 			p.publish(e)
 		}
+	case api.ErrorCode == inProcess:
+		e.again = true
 	default: // no space, over a quota, sealed, no leader, ...
 		p.log.Warn("the stream refuses", "error", err, "again_in", p.pause)
 		p.refusal = fmt.Errorf("refused by the stream: %w", err)
@@ -258,6 +263,17 @@ func (p *publisher) makeRoom() {
 	select {
 	case p.room <- struct{}{}:
 	default:
+	}
+}
+
+// repeat publishes again what another message of its id was in the way of.
+func (p *publisher) repeat() {
+	for _, e := range p.window.entries {
+		if e.again && p.usable() {
+			sent := e.sent
+			p.publish(e)
+			e.sent = sent // so that it can become overdue
+		}
 	}
 }
 

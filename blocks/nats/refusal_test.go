@@ -195,6 +195,40 @@ func denying(subject string) *server.Options {
 	}}}
 }
 
+// In a cluster, an id that comes again while it is being stored is refused for that moment: no reason to give up the connection.
+func TestAnIDThatIsBeingStored(t *testing.T) {
+	_, conn := connect(t, startBroker(t), DefaultConf())
+	r := newRig(DefaultProducerConf())
+	r.attach(t.Context(), conn)
+	r.put(outgoing{subject: "syslog.x", data: []byte("0")})
+	results := func() []result {
+		<-r.js.PublishAsyncComplete()
+		return r.acks.take()
+	}
+	e := r.window.entries[0]
+	refused := func() {
+		r.take([]result{{msg: &e.msg, err: &jetstream.APIError{ErrorCode: 10158}}})
+		require.True(t, r.usable())
+	}
+	results()
+	refused()
+	r.repeat()
+	r.repeat() // there is nothing more to repeat
+	r.take(results())
+	assert.Zero(t, r.window.len())
+	assert.EqualValues(t, 1, r.count.repeated)
+	assert.EqualValues(t, 1, r.count.duplicates)
+
+	r.put(outgoing{subject: "syslog.x", data: []byte("1")})
+	e = r.window.entries[0]
+	results()
+	e.sent = e.sent.Add(-time.Hour)
+	refused()
+	r.repeat()
+	r.overdue()
+	require.ErrorContains(t, <-conn.broken, "no acknowledgement within", "not for ever")
+}
+
 func TestMissingPermissionIsTold(t *testing.T) {
 	s := runServer(t, denying("syslog.>"))
 	conf := confFor(s)

@@ -38,7 +38,10 @@ func (p *publisher) run(ctx context.Context, links <-chan *Connection, done, hur
 		case <-giveUp:
 			p.locked(func() { p.fail(p.refusal) })
 		case <-look.C:
-			p.locked(p.overdue)
+			p.locked(func() {
+				p.overdue()
+				p.repeat()
+			})
 		case <-hurry:
 			flush()
 		case <-done:

@@ -13,6 +13,7 @@ type entry struct {
 	done  func(error) // nil: nobody asks
 	first time.Time   // when it was first published; zero: not yet
 	sent  time.Time   // when it was last published
+	again bool        // to be published again soon: another message of its id was being stored
 	floor uint64      // if it is stored, then behind this sequence
 	size  int         // bytes of payload that it holds in memory
 

@@ -43,8 +43,8 @@ func TestReaderNoticesAGap(t *testing.T) {
 	require.EqualError(t, err, "messages before sequence 40 got lost on the way")
 }
 
-// An ordered consumer of nats.go would try for ever to make itself anew.
-func TestTailTellsThatItsStreamIsDeleted(t *testing.T) {
+// An ordered consumer of nats.go would make itself anew, and where the stream is gone, too, try to for ever.
+func TestTailTellsThatItsConsumerIsDeleted(t *testing.T) {
 	b := startBroker(t)
 	_, witness := connect(t, b, DefaultConf())
 	_, conn := connect(t, b, DefaultConf())
@@ -54,7 +54,9 @@ func TestTailTellsThatItsStreamIsDeleted(t *testing.T) {
 	publish(t, witness, "it reads")
 	_, err := read.Read(make([]byte, 100))
 	require.NoError(t, err)
-	require.NoError(t, witness.JetStream.DeleteStream(t.Context(), "SYSLOG"))
+	for name := range witness.Stream.ConsumerNames(t.Context()).Name() {
+		require.NoError(t, witness.Stream.DeleteConsumer(t.Context(), name))
+	}
 	select {
 	case err := <-conn.broken:
 		require.ErrorIs(t, err, jetstream.ErrConsumerDeleted)

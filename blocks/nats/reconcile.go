@@ -15,8 +15,8 @@ func (p *publisher) reconcile(ctx context.Context, conn *Connection) error {
 	const margin = 2 // half the window: the rest is for the time it takes to publish again
 	info := conn.Info
 	last := info.State.LastSeq
-	floor, oldest, wanted := p.unknown(last)
-	if len(wanted) == 0 || time.Since(oldest) < info.Config.Duplicates/margin || last <= floor {
+	floor, age, wanted := p.unknown(last)
+	if len(wanted) == 0 || age < info.Config.Duplicates/margin || last <= floor {
 		return nil
 	}
 	stored, seen, err := conn.storedIDs(ctx, floor+1, last, wanted)
@@ -52,23 +52,24 @@ func (p *publisher) settleStored(stored, wanted map[string]bool, seen uint64) {
 	p.makeRoom()
 }
 
-// unknown returns the ids of what was published, since when, and behind which sequence it is if it is stored.
-func (p *publisher) unknown(last uint64) (floor uint64, oldest time.Time, ids map[string]bool) {
-	floor, oldest, ids = last, time.Now(), make(map[string]bool)
+// unknown returns the ids of what was published, how long ago, and behind which sequence it is if it is stored.
+func (p *publisher) unknown(last uint64) (floor uint64, age time.Duration, ids map[string]bool) {
+	floor, ids = last, make(map[string]bool)
 	p.mu.Lock()
 	defer p.unlock()
 	for _, e := range p.window.entries {
 		if e.first.IsZero() || e.settled {
 			continue
 		}
-		if e.first.Before(oldest) {
-			oldest = e.first
-		}
+		age = max(age, since(e.first))
 		floor = min(floor, e.floor)
 		ids[e.id] = true
 	}
-	return floor, oldest, ids
+	return floor, age, ids
 }
+
+// since is the longer of two times: the monotonic clock stands still while the machine is suspended, the other can be set.
+func since(t time.Time) time.Duration { return max(time.Since(t), time.Since(t.Round(0))) }
 
 // storedIDs returns which of the wanted message ids are in the stream from sequence first to last, and how far it came,
 // also with an error.

@@ -5,6 +5,7 @@ import (
 	"net"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -143,4 +144,14 @@ func TestReconcilesInAStreamMadeAnew(t *testing.T) {
 	_, next := connect(t, b, DefaultConf())
 	r.attach(t.Context(), next)
 	assert.EqualValues(t, 1, r.count.found)
+}
+
+// While this machine is suspended, its monotonic clock stands still, and the server forgets ids.
+func TestSinceKnowsOfSuspension(t *testing.T) {
+	slept := time.Now().Add(-time.Hour)
+	monotonic := (*int64)(unsafe.Pointer(uintptr(unsafe.Pointer(&slept)) + unsafe.Sizeof(uint64(0)))) //nolint:gosec // time.Time.ext
+	*monotonic += int64(time.Hour)
+	require.Less(t, time.Since(slept), time.Minute)
+	assert.GreaterOrEqual(t, since(slept), time.Hour)
+	assert.GreaterOrEqual(t, since(time.Now().Add(-time.Hour)), time.Hour)
 }

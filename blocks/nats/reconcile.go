@@ -2,6 +2,7 @@ package nats
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -85,7 +86,10 @@ func (c *Connection) storedIDs(ctx context.Context, first, last uint64, wanted m
 	}
 	defer r.Stop()
 	if r.pending == 0 {
-		return ids, last, nil // all of them removed meanwhile
+		if err := c.removed(ctx, first, last); err != nil {
+			return ids, seen, err
+		}
+		return ids, last, nil
 	}
 	for {
 		msg, meta, err := r.next(jetstream.NextContext(ctx))
@@ -96,8 +100,33 @@ func (c *Connection) storedIDs(ctx context.Context, first, last uint64, wanted m
 		if id := msg.Headers().Get(jetstream.MsgIDHeader); seen <= last && wanted[id] {
 			ids[id] = true
 		}
-		if seen >= last || meta.NumPending == 0 {
+		if seen >= last {
+			return ids, last, nil
+		}
+		if meta.NumPending == 0 {
+			if err := c.removed(ctx, seen+1, last); err != nil {
+				return ids, seen, err
+			}
 			return ids, last, nil
 		}
 	}
+}
+
+// removed is nil if the stream has removed all messages from one sequence to another. If not, but a consumer has none of
+// them, it is at a replica that hasn't caught up.
+func (c *Connection) removed(ctx context.Context, first, last uint64) error {
+	info, err := c.Stream.Info(ctx, jetstream.WithDeletedDetails(true))
+	if err != nil {
+		return err
+	}
+	first = max(first, info.State.FirstSeq)
+	for _, sequence := range info.State.Deleted { // in ascending order
+		if sequence == first {
+			first++
+		}
+	}
+	if first <= last {
+		return errors.New("the replica that was asked lags behind")
+	}
+	return nil
 }

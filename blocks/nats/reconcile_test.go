@@ -155,3 +155,26 @@ func TestSinceKnowsOfSuspension(t *testing.T) {
 	assert.GreaterOrEqual(t, since(slept), time.Hour)
 	assert.GreaterOrEqual(t, since(time.Now().Add(-time.Hour)), time.Hour)
 }
+
+// A consumer may be at a replica that hasn't caught up. What it doesn't have is not removed for that.
+func TestRemovedIsToldFromLag(t *testing.T) {
+	_, conn := connect(t, startBroker(t), DefaultConf())
+	for range 5 {
+		publish(t, conn, "x")
+	}
+	_, seen, err := conn.storedIDs(t.Context(), 1, 9, map[string]bool{"x": true})
+	require.ErrorContains(t, err, "lags behind")
+	require.EqualValues(t, 5, seen)
+	_, seen, err = conn.storedIDs(t.Context(), 6, 9, map[string]bool{"x": true})
+	require.ErrorContains(t, err, "lags behind")
+	require.EqualValues(t, 5, seen)
+	require.ErrorContains(t, conn.removed(t.Context(), 1, 5), "lags behind")
+	for _, sequence := range []uint64{3, 4} {
+		require.NoError(t, conn.Stream.DeleteMsg(t.Context(), sequence))
+	}
+	require.NoError(t, conn.removed(t.Context(), 3, 4))
+	require.ErrorContains(t, conn.removed(t.Context(), 3, 5), "lags behind")
+	require.ErrorContains(t, conn.removed(t.Context(), 2, 4), "lags behind")
+	require.NoError(t, conn.Stream.Purge(t.Context()))
+	require.NoError(t, conn.removed(t.Context(), 1, 5))
+}

@@ -32,8 +32,11 @@ type Broker struct {
 }
 
 // Start brings a broker up, for a program that minds it by itself: the caller ends it by Stop. Of conf, only Store is
-// needed.
+// needed; a listener beyond the loopback needs a login.
 func Start(conf Conf, log *slog.Logger) (*Broker, error) {
+	if err := conf.checkReach(); err != nil {
+		return nil, err
+	}
 	log = log.With("broker", "embedded")
 	store, err := filepath.Abs(conf.Store)
 	if err != nil {

@@ -71,7 +71,8 @@ func TestCannotStart(t *testing.T) {
 		want string
 	}{
 		"port taken":        {Conf{Store: t.TempDir(), Listen: taken.Addr().String()}, "address already in use"},
-		"no port":           {Conf{Store: t.TempDir(), Listen: "127.0.0.1:x"}, "listen 127.0.0.1:x"},
+		"no port":           {Conf{Store: t.TempDir(), Listen: "127.0.0.1:x"}, `"127.0.0.1:x" is not an address`},
+		"open to all":       {Conf{Store: t.TempDir(), Listen: "0.0.0.0:0"}, "can be reached from other machines"},
 		"store is a file":   {Conf{Store: file}, "not a directory"},
 		"store is unusable": {Conf{Store: broken}, "Can't start JetStream"},
 	}

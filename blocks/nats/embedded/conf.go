@@ -68,11 +68,7 @@ func ReadConf(cf sputnik.ConfFactory) (Conf, error) {
 
 func (c Conf) check() error {
 	var errs []error
-	unless := func(ok bool, key, format string, args ...any) {
-		if !ok {
-			errs = append(errs, &sputnik.ConfError{Name: Name, Key: key, Err: fmt.Errorf(format, args...)})
-		}
-	}
+	unless := collect(&errs)
 	unless(c.ServerName != "" && !strings.ContainsAny(c.ServerName, " \t\r\n"), "name", "%q is empty or has a space in it", c.ServerName)
 	unless(c.Store != "", "store", "is empty")
 	unless(c.StoreMaxBytes >= 0, "store_max_bytes", "%d is negative", c.StoreMaxBytes)
@@ -84,6 +80,21 @@ func (c Conf) check() error {
 }
 
 type unlessFunc func(ok bool, key, format string, args ...any)
+
+func collect(errs *[]error) unlessFunc {
+	return func(ok bool, key, format string, args ...any) {
+		if !ok {
+			*errs = append(*errs, &sputnik.ConfError{Name: Name, Key: key, Err: fmt.Errorf(format, args...)})
+		}
+	}
+}
+
+// checkReach is what Start insists on, too: nobody gets in by mistake.
+func (c Conf) checkReach() error {
+	var errs []error
+	c.checkListen(collect(&errs))
+	return errors.Join(errs...)
+}
 
 func (c Conf) checkListen(unless unlessFunc) {
 	_, _, err := hostPort(c.Listen)

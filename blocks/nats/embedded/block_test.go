@@ -1,8 +1,10 @@
 package embedded
 
 import (
+	"io"
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/assert"
@@ -44,6 +46,32 @@ func TestInProcessFromInitToFinish(t *testing.T) {
 	nc.Close()
 	_, err = s.InProcessConn()
 	require.ErrorIs(t, err, errNotRunning)
+}
+
+// A client that is about to log in, so with a deadline, learns that the broker has ended. It gave up at no other time.
+func TestLoginEndsWithTheBroker(t *testing.T) {
+	s := New(discard())
+	f := sputniktest.New(t, sputnik.WithConfFactory(anew(t))).Add(Name, s.NewBlock)
+	require.NoError(t, f.Prepare())
+	conn, err := s.InProcessConn()
+	require.NoError(t, err)
+	defer conn.Close()
+	require.NoError(t, conn.SetDeadline(time.Now().Add(time.Minute)))
+	_, err = conn.Read(make([]byte, 4096)) // INFO
+	require.NoError(t, err)
+	f.ShootDown()
+	require.NoError(t, f.Wait())
+	told := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(io.Discard, conn)
+		told <- err
+	}()
+	select {
+	case err := <-told:
+		assert.NoError(t, err, "it ended, and not by the deadline")
+	case <-time.After(10 * time.Second):
+		assert.Fail(t, "it waits for a broker that is gone")
+	}
 }
 
 func TestOneBrokerForOneServer(t *testing.T) {

@@ -118,15 +118,9 @@ func (c *campaign) verify(ordered bool) {
 	require.EqualValues(t, c.total, c.sent.Load())
 	require.EqualValues(t, c.total, c.stored.Load())
 
-	_, conn := connect(t, nil, c.conf)
-	consumer, err := conn.Stream.OrderedConsumer(t.Context(), jetstream.OrderedConsumerConfig{})
-	require.NoError(t, err)
-	inbox, err := consumer.Messages()
-	require.NoError(t, err)
+	inbox, stored := c.open()
 	defer inbox.Stop()
-	info, err := conn.Stream.Info(t.Context())
-	require.NoError(t, err)
-	require.EqualValues(t, c.total, info.State.Msgs)
+	require.EqualValues(t, c.total, stored)
 	seen := make(map[[2]int]bool, c.total)
 	next := make([]int, senders)
 	for range c.total {
@@ -142,4 +136,38 @@ func (c *campaign) verify(ordered bool) {
 			next[s]++
 		}
 	}
+}
+
+// open opens the stream for reading, and tells how many messages it has. A cluster that a server has just come back to
+// needs some seconds until it answers whatever it is asked.
+func (c *campaign) open() (inbox jetstream.MessagesContext, stored uint64) {
+	c.t.Helper()
+	connector := NewConnector(discard(), nil)
+	c.t.Cleanup(connector.Disconnect)
+	try := func() error {
+		conn, err := connector.Connect(confOf(c.conf, ProducerConf{}))
+		if err != nil {
+			return err
+		}
+		stream := conn.(*Connection).Stream
+		consumer, err := stream.OrderedConsumer(c.t.Context(), jetstream.OrderedConsumerConfig{})
+		if err != nil {
+			return err
+		}
+		info, err := stream.Info(c.t.Context())
+		if err != nil {
+			return err
+		}
+		stored = info.State.Msgs
+		inbox, err = consumer.Messages()
+		return err
+	}
+	again := time.NewTicker(retryInterval)
+	defer again.Stop()
+	err := try()
+	for until := time.Now().Add(patience); err != nil && time.Now().Before(until); err = try() {
+		<-again.C
+	}
+	require.NoError(c.t, err)
+	return inbox, stored
 }

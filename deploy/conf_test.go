@@ -34,7 +34,8 @@ type configuration struct {
 // readConfiguration reads a folder as the program does, and checks it as each block does.
 func readConfiguration(t *testing.T, folder string, environ []string) configuration {
 	t.Helper()
-	cf, err := sputnik.NewConfFactory(sputnik.ConfSources{Path: folder, Environ: environ, EnvPrefix: envPrefix})
+	builtIn := os.DirFS(filepath.Join("..", "examples", "syslog2nats", "conf"))
+	cf, err := sputnik.NewConfFactory(sputnik.ConfSources{Defaults: builtIn, Path: folder, Environ: environ, EnvPrefix: envPrefix})
 	require.NoError(t, err)
 	var c configuration
 	c.blocks, err = sputnik.AppBlocks(cf)

@@ -30,11 +30,11 @@ func BenchmarkStored(b *testing.B) {
 	require.NoError(b, err)
 	defer func() { require.NoError(b, broker.Stop()) }()
 	c := NewConnector(discard(), broker)
-	opened, err := c.Connect(confOf(DefaultConf(), ProducerConf{}))
+	opened, err := c.Connect(confOf(testConf(), ProducerConf{}))
 	require.NoError(b, err)
 	defer c.Disconnect()
 	nc := opened.(*Connection).Conn
-	f := sputniktest.New(b, sputnik.WithConfFactory(confOf(DefaultConf(), DefaultProducerConf())),
+	f := sputniktest.New(b, sputnik.WithConfFactory(confOf(testConf(), DefaultProducerConf())),
 		sputnik.WithConnector(NewConnector(discard(), broker), 0)).
 		NoLeakCheck(). // the stream's goroutines are the broker's
 		Add(ProducerName, func() *sputnik.Block { return NewProducer(discard()) }).

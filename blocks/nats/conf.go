@@ -37,22 +37,20 @@ type Conf struct {
 	ConnectTimeout time.Duration `koanf:"connect_timeout" doc:"limit of an attempt to connect, with the check of the stream, such as 3s"`
 	AckTimeout     time.Duration `koanf:"ack_timeout" doc:"how long an acknowledgement may take until the connection counts as broken, such as 5s"`
 
-	Stream     string        `koanf:"stream" doc:"name of the stream; made where it doesn't exist, never changed where it does"`
-	Subject    string        `koanf:"subject" doc:"first part of all subjects; the stream takes \"<subject>.>\""`
+	Stream     string        `koanf:"stream" doc:"name of the stream, needed; made where it doesn't exist, never changed where it does"`
+	Subject    string        `koanf:"subject" doc:"first part of all subjects, needed; the stream takes \"<subject>.>\""`
 	Duplicates time.Duration `koanf:"duplicates" doc:"how long a stream that is made here recognises a message that is published again, such as 2m"`
 	Replicas   int           `koanf:"replicas" doc:"servers that keep a copy of a stream that is made here, 1 to 5"`
 	MaxAge     time.Duration `koanf:"max_age" doc:"age at which a stream that is made here removes messages, such as 720h; 0: never"`
 	MaxBytes   int64         `koanf:"max_bytes" doc:"bytes over which a stream that is made here removes the oldest messages; 0: no limit"`
 }
 
-// DefaultConf is what holds where nothing is configured.
+// DefaultConf is what holds where nothing is configured. Stream and Subject have no default.
 func DefaultConf() Conf {
 	return Conf{
-		Name:           "syslog2nats",
+		Name:           "sputnik",
 		ConnectTimeout: 3 * time.Second,
 		AckTimeout:     5 * time.Second,
-		Stream:         "SYSLOG",
-		Subject:        "syslog",
 		Duplicates:     2 * time.Minute,
 		Replicas:       1,
 	}
@@ -96,8 +94,10 @@ func (c Conf) check() error {
 	}
 	c.checkLogin(f)
 	c.checkTLS(f)
-	f.unless(validSubject(c.Subject), "subject", "%q is not a subject", c.Subject)
-	f.unless(c.Stream != "" && !strings.ContainsAny(c.Stream, " \t\r\n.*>/\\"), "stream", "%q is not a stream's name", c.Stream)
+	f.unless(c.Subject != "", "subject", "is missing: the first part of all subjects, such as orders for orders.>")
+	f.unless(c.Subject == "" || validSubject(c.Subject), "subject", "%q is not a subject", c.Subject)
+	f.unless(c.Stream != "", "stream", "is missing: the name of the stream, such as ORDERS; it is made where it doesn't exist")
+	f.unless(!strings.ContainsAny(c.Stream, " \t\r\n.*>/\\"), "stream", "%q is not a stream's name", c.Stream)
 	f.unless(c.Duplicates >= 100*time.Millisecond, "duplicates", "%s is less than the 100ms that NATS wants", c.Duplicates)
 	f.unless(c.MaxAge == 0 || c.MaxAge >= c.Duplicates, "max_age", "%s is less than duplicates (%s)", c.MaxAge, c.Duplicates)
 	f.unless(c.MaxBytes >= 0, "max_bytes", "%d is negative", c.MaxBytes)

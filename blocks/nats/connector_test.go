@@ -25,7 +25,7 @@ var (
 
 func TestConnectorAcrossAKilledServer(t *testing.T) {
 	server := brokertest.Start(t)
-	conf := DefaultConf()
+	conf := testConf()
 	conf.URLs = []string{server.URL}
 	cf := confOf(conf, ProducerConf{})
 	c := NewConnector(slog.New(slog.DiscardHandler), nil)
@@ -68,7 +68,7 @@ func listen(t *testing.T) net.Listener {
 
 func TestConnectorEndsWithItsContext(t *testing.T) {
 	silent := listen(t)
-	conf := DefaultConf()
+	conf := testConf()
 	conf.URLs = []string{"nats://" + silent.Addr().String()}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -80,7 +80,7 @@ func TestConnectorEndsWithItsContext(t *testing.T) {
 // The end of the process needn't wait for a server that has accepted the connection, and says nothing.
 func TestConnectorEndsWithItsContextAtASilentServer(t *testing.T) {
 	silent := listen(t)
-	conf := DefaultConf()
+	conf := testConf()
 	conf.URLs = []string{"nats://" + silent.Addr().String()}
 	conf.ConnectTimeout = time.Hour
 	ctx, cancel := context.WithCancel(t.Context())
@@ -100,11 +100,11 @@ func TestConnectorReadsItsConfigurationOnce(t *testing.T) {
 	b := startBroker(t)
 	c := NewConnector(discard(), b)
 	defer c.Disconnect()
-	broken := DefaultConf()
+	broken := testConf()
 	broken.Stream = ""
 	_, err := c.Connect(confOf(broken, ProducerConf{}))
 	require.ErrorContains(t, err, `key "stream"`)
-	_, err = c.Connect(confOf(DefaultConf(), ProducerConf{}))
+	_, err = c.Connect(confOf(testConf(), ProducerConf{}))
 	require.NoError(t, err)
 	c.Disconnect()
 	conn, err := c.Connect(confOf(broken, ProducerConf{}))
@@ -113,7 +113,7 @@ func TestConnectorReadsItsConfigurationOnce(t *testing.T) {
 }
 
 func TestConnectorHidesSecrets(t *testing.T) {
-	conf := DefaultConf()
+	conf := testConf()
 	conf.URLs = []string{"nats://user:secret@127.0.0.1:1", "nats://secret-token@127.0.0.1:1"}
 	_, err := NewConnector(slog.New(slog.DiscardHandler), nil).Connect(confOf(conf, ProducerConf{}))
 	require.ErrorContains(t, err, "nats://127.0.0.1:1, nats://127.0.0.1:1: dial")
@@ -169,11 +169,11 @@ func TestConnectorExplainsSilence(t *testing.T) {
 
 func TestStreamIsMadeOnceAndNeverChanged(t *testing.T) {
 	b := startBroker(t)
-	_, conn := connect(t, b, DefaultConf())
+	_, conn := connect(t, b, testConf())
 	assert.Equal(t, []string{"syslog.>"}, conn.Info.Config.Subjects)
-	assert.Equal(t, DefaultConf().Duplicates, conn.Info.Config.Duplicates)
+	assert.Equal(t, testConf().Duplicates, conn.Info.Config.Duplicates)
 
-	conf := DefaultConf()
+	conf := testConf()
 	conf.MaxBytes = 1 << 20
 	_, conn = connect(t, b, conf)
 	assert.EqualValues(t, -1, conn.Info.Config.MaxBytes)
@@ -192,12 +192,12 @@ func TestStreamThatCannotBeUsed(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			b := startBroker(t)
-			other := DefaultConf()
+			other := testConf()
 			other.Stream, other.Subject = "X", "x"
 			_, conn := connect(t, b, other)
 			_, err := conn.JetStream.CreateStream(t.Context(), c.cfg)
 			require.NoError(t, err)
-			_, err = NewConnector(slog.New(slog.DiscardHandler), b).Connect(confOf(DefaultConf(), ProducerConf{}))
+			_, err = NewConnector(slog.New(slog.DiscardHandler), b).Connect(confOf(testConf(), ProducerConf{}))
 			require.ErrorContains(t, err, c.want)
 		})
 	}
@@ -205,7 +205,7 @@ func TestStreamThatCannotBeUsed(t *testing.T) {
 
 // A server that is left alone tells about the stream, and would have us connected, again and again, to nobody.
 func TestStreamWithoutLeader(t *testing.T) {
-	conf := DefaultConf()
+	conf := testConf()
 	info := &jetstream.StreamInfo{Config: conf.streamConfig(), Cluster: &jetstream.ClusterInfo{Name: "C"}}
 	require.ErrorContains(t, conf.checkStream(info), "it has no leader")
 	info.Cluster.Leader = "node1"
@@ -230,11 +230,14 @@ func TestConfIsChecked(t *testing.T) {
 		"max_age":    {func(c *Conf) { c.MaxAge = 1 }, "max_age"},
 		"replicas":   {func(c *Conf) { c.Replicas = 0 }, "replicas"},
 	}
-	require.NoError(t, DefaultConf().check())
+	require.NoError(t, testConf().check())
+	missing := DefaultConf().check()
+	require.ErrorContains(t, missing, `key "stream": is missing`)
+	require.ErrorContains(t, missing, `key "subject": is missing`)
 	require.NoError(t, DefaultProducerConf().check("syslog"))
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			conf := DefaultConf()
+			conf := testConf()
 			c.change(&conf)
 			var ce *sputnik.ConfError
 			require.ErrorAs(t, conf.check(), &ce)

@@ -30,7 +30,7 @@ func narrow(t *testing.T, conn *Connection, bytes int32) {
 
 func TestDeadLettersAreStoredAndSayWhy(t *testing.T) {
 	b := startBroker(t)
-	_, old := connect(t, b, DefaultConf())
+	_, old := connect(t, b, testConf())
 	narrow(t, old, 1000)
 	cases := map[string]struct {
 		out    outgoing
@@ -45,7 +45,7 @@ func TestDeadLettersAreStoredAndSayWhy(t *testing.T) {
 	for name, c := range cases {
 		for _, known := range []bool{true, false} { // whether the stream's limit is
 			t.Run(name, func(t *testing.T) {
-				_, conn := connect(t, b, DefaultConf())
+				_, conn := connect(t, b, testConf())
 				if !known {
 					conn.Info.Config.MaxMsgSize = -1
 				}
@@ -79,7 +79,7 @@ func TestDeadLettersAreStoredAndSayWhy(t *testing.T) {
 
 func TestNoRoomForADeadLetter(t *testing.T) {
 	b := startBroker(t)
-	_, conn := connect(t, b, DefaultConf())
+	_, conn := connect(t, b, testConf())
 	narrow(t, conn, 10)
 	r := newRig(withDeadLetters())
 	r.start()
@@ -92,7 +92,7 @@ func TestNoRoomForADeadLetter(t *testing.T) {
 }
 
 func TestWithoutDeadLettersARefusalIsAnError(t *testing.T) {
-	_, conn := connect(t, startBroker(t), DefaultConf())
+	_, conn := connect(t, startBroker(t), testConf())
 	r := newRig(DefaultProducerConf())
 	r.start()
 	r.links <- conn
@@ -107,7 +107,7 @@ func TestWithoutDeadLettersARefusalIsAnError(t *testing.T) {
 
 func TestDeadLettersInAnotherStream(t *testing.T) {
 	b := startBroker(t)
-	_, conn := connect(t, b, DefaultConf())
+	_, conn := connect(t, b, testConf())
 	narrow(t, conn, 1000)
 	conf := DefaultProducerConf()
 	conf.DeadLetter = "graveyard.syslog"
@@ -117,7 +117,7 @@ func TestDeadLettersInAnotherStream(t *testing.T) {
 	require.ErrorContains(t, <-conn.broken, `dead_letter of nats.producer: no stream takes the subject "graveyard.syslog"`)
 	other, err := conn.JetStream.CreateStream(t.Context(), jetstream.StreamConfig{Name: "DEAD", Subjects: []string{"graveyard.>"}})
 	require.NoError(t, err)
-	_, next := connect(t, b, DefaultConf())
+	_, next := connect(t, b, testConf())
 	r.links <- next
 	var done outcomes
 	for _, size := range []int{10, 2000, 10, 2000, 10} {
@@ -161,7 +161,7 @@ func TestDoneIsCalledAlsoWhereAnotherPanics(t *testing.T) {
 
 // A done may do what needs the producer.
 func TestDoneIsCalledOutsideOfTheLock(t *testing.T) {
-	_, conn := connect(t, startBroker(t), DefaultConf())
+	_, conn := connect(t, startBroker(t), testConf())
 	r := newRig(DefaultProducerConf())
 	r.start()
 	r.links <- conn

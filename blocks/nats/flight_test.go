@@ -106,20 +106,20 @@ func letters(t *testing.T, conn *Connection, subject string) []jetstream.Msg {
 func TestStoresUnderTheTemplatesSubject(t *testing.T) {
 	conf := DefaultProducerConf()
 	conf.SubjectTemplate = "syslog.{severity}.{hostname}"
-	f := fly(t, DefaultConf(), conf)
+	f := fly(t, testConf(), conf)
 	var done outcomes
 	record := fields{"severity": "info", "hostname": "db.example.org"}
 	f.producer.Send(sputnik.Msg{KeyData: []byte("1"), KeyFields: record, KeyDone: done.of("1"), KeySubject: "ignored"})
 	f.producer.Send(sputnik.Msg{KeyData: []byte("2"), KeyDone: done.of("2")})
 	assert.Equal(t, map[string]error{"1": nil, "2": nil}, done.wait(t))
-	_, conn := connect(t, f.broker, DefaultConf())
+	_, conn := connect(t, f.broker, testConf())
 	assert.Len(t, letters(t, conn, "syslog.info.db%2Eexample%2Eorg"), 1)
 	assert.Len(t, letters(t, conn, "syslog.-.-"), 1)
 	require.NoError(t, f.Stop())
 }
 
 func TestOneIDIsStoredOnce(t *testing.T) {
-	f := fly(t, DefaultConf(), DefaultProducerConf())
+	f := fly(t, testConf(), DefaultProducerConf())
 	var done outcomes
 	odd := "an id with\r\nSputnik-Error: a header in it"
 	for i, id := range []string{"order-7", "order-7", odd, odd, "", ""} {
@@ -129,7 +129,7 @@ func TestOneIDIsStoredOnce(t *testing.T) {
 	for name, err := range done.wait(t) {
 		require.NoError(t, err, name)
 	}
-	_, conn := connect(t, f.broker, DefaultConf())
+	_, conn := connect(t, f.broker, testConf())
 	assert.Equal(t, []string{"a", "c", "e", "f"}, stored(t, conn))
 	count := f.counters(t)
 	assert.EqualValues(t, 6, count["acknowledged"])
@@ -173,7 +173,7 @@ func TestKeysOfTheWrongType(t *testing.T) {
 }
 
 func TestCountersAddUp(t *testing.T) {
-	f := fly(t, DefaultConf(), DefaultProducerConf())
+	f := fly(t, testConf(), DefaultProducerConf())
 	var done outcomes
 	for _, subject := range []string{"good", "bad subject"} {
 		f.producer.Send(sputnik.Msg{KeySubject: subject, KeyData: []byte("x"), KeyDone: done.of(subject)})
@@ -196,7 +196,7 @@ func TestCountersAddUp(t *testing.T) {
 
 // The broker ends before the connector, which is none of its business.
 func TestCleanEndWithTheEmbeddedBlock(t *testing.T) {
-	f := fly(t, DefaultConf(), DefaultProducerConf())
+	f := fly(t, testConf(), DefaultProducerConf())
 	f.producer.Send(sputnik.Msg{KeySubject: "x", KeyData: []byte("x")})
 	require.NoError(t, f.Stop())
 	assert.Empty(t, sputniktest.Events[sputnik.ConnectionLost](f.Flight))
@@ -207,7 +207,7 @@ func TestCleanEndWithTheEmbeddedBlock(t *testing.T) {
 // An edge stores, also where it has never seen its hub.
 func TestEdgeThatHasNeverSeenItsHub(t *testing.T) {
 	hub := "nats://u:secret@" + brokertest.Reserve(t).URL[len("nats://"):] // nobody listens there
-	f := flyOn(t, DefaultConf(), DefaultProducerConf(), func(own *embedded.Conf) {
+	f := flyOn(t, testConf(), DefaultProducerConf(), func(own *embedded.Conf) {
 		own.Domain, own.Leaf, own.LeafLocal = "edge1", []string{hub}, []string{"syslog.>"}
 	})
 	var done outcomes
@@ -219,7 +219,7 @@ func TestEdgeThatHasNeverSeenItsHub(t *testing.T) {
 // A program that imports the blocks blank has a listener and urls between them.
 func TestEmbeddedBlockByItsListener(t *testing.T) {
 	reserved := brokertest.Reserve(t) // a free port
-	shared := DefaultConf()
+	shared := testConf()
 	shared.URLs = []string{reserved.URL}
 	store := t.TempDir()
 	cf := func(name string, result any) error {
@@ -241,7 +241,7 @@ func TestEmbeddedBlockByItsListener(t *testing.T) {
 func TestProducerConforms(t *testing.T) {
 	b := brokertest.Start(t)
 	sputniktest.Block(t, func() *sputnik.Block { return NewProducer(discard()) },
-		sputniktest.WithConf(confOf(DefaultConf(), DefaultProducerConf())),
+		sputniktest.WithConf(confOf(testConf(), DefaultProducerConf())),
 		sputniktest.WithRealTime(),
 		sputniktest.Without("messages without server", "what could not be stored is an error, and has to be"),
 		sputniktest.WithConnection(func(int) sputnik.ServerConnection { return open(t, b) }),
@@ -262,7 +262,7 @@ func TestTailConforms(t *testing.T) {
 
 // open connects for a kit, which closes the connection.
 func open(t *testing.T, server *brokertest.Process) sputnik.ServerConnection {
-	conf := DefaultConf()
+	conf := testConf()
 	conf.URLs = []string{server.URL}
 	conn, err := NewConnector(discard(), nil).ConnectContext(t.Context(), confOf(conf, ProducerConf{}))
 	require.NoError(t, err)

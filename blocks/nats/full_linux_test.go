@@ -32,7 +32,7 @@ func limitFiles(t *testing.T, bytes uint64) (lift func()) {
 // The disk of the broker in this process is full; when there is room again, everything is stored, once.
 func TestFullDiskHoldsUpTheSenders(t *testing.T) {
 	const total = 300
-	shared := DefaultConf()
+	shared := testConf()
 	shared.AckTimeout = 500 * time.Millisecond
 	f := fly(t, shared, DefaultProducerConf())
 	lift := limitFiles(t, 1<<20)

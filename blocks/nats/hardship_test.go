@@ -18,7 +18,7 @@ func TestExactlyOnceWhileTheBrokerIsKilled(t *testing.T) {
 	const kills = 5
 	total := messages()
 	server := brokertest.Start(t)
-	conf := DefaultConf()
+	conf := testConf()
 	conf.URLs = []string{server.URL}
 	var marks []int
 	for k := range kills {
@@ -40,7 +40,7 @@ func TestExactlyOnceWhileTheLeaderIsKilled(t *testing.T) {
 	t.Parallel()
 	total := messages()
 	cluster := brokertest.StartCluster(t, 3)
-	conf := DefaultConf()
+	conf := testConf()
 	conf.URLs, conf.Replicas = cluster.URLs(), 3
 	conf.AckTimeout = 2 * time.Second
 	conf.ConnectTimeout = 2 * time.Second

@@ -15,6 +15,13 @@ import (
 
 const patience = 30 * time.Second // a test that waits longer has failed
 
+// testConf is a configuration with all that has no default.
+func testConf() Conf {
+	conf := DefaultConf()
+	conf.Stream, conf.Subject = "SYSLOG", "syslog"
+	return conf
+}
+
 // confOf is a configuration factory that knows these two.
 func confOf(shared Conf, producer ProducerConf) sputnik.ConfFactory {
 	return func(_ string, result any) error {

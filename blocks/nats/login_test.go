@@ -36,7 +36,7 @@ func runServer(t *testing.T, opts *server.Options) *server.Server {
 }
 
 func confFor(s *server.Server) Conf {
-	conf := DefaultConf()
+	conf := testConf()
 	conf.URLs = []string{s.ClientURL()}
 	return conf
 }
@@ -203,7 +203,7 @@ func TestLoginIsChecked(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			conf := DefaultConf()
+			conf := testConf()
 			conf.URLs = []string{"nats://h"}
 			c.change(&conf)
 			err := conf.check()
@@ -225,7 +225,7 @@ func keysOf(t *testing.T, err error) (keys []string) {
 }
 
 func TestConnectorWithoutAnyServer(t *testing.T) {
-	refuses(t, DefaultConf(), "no urls are configured, and there is no broker in this process")
+	refuses(t, testConf(), "no urls are configured, and there is no broker in this process")
 }
 
 // A server that says nothing must not use up the time for the others.

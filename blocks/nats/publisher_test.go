@@ -23,7 +23,7 @@ type rig struct {
 
 func newRig(conf ProducerConf) *rig {
 	return &rig{
-		publisher: newPublisher(slog.New(slog.DiscardHandler), conf, DefaultConf()),
+		publisher: newPublisher(slog.New(slog.DiscardHandler), conf, testConf()),
 		links:     make(chan *Connection),
 		done:      make(chan struct{}),
 		hurry:     make(chan struct{}),
@@ -62,7 +62,7 @@ func (r *rig) send(from, to int) {
 }
 
 func TestPublishesInOrder(t *testing.T) {
-	_, conn := connect(t, startBroker(t), DefaultConf())
+	_, conn := connect(t, startBroker(t), testConf())
 	r := newRig(DefaultProducerConf())
 	r.start()
 	r.links <- conn
@@ -72,7 +72,7 @@ func TestPublishesInOrder(t *testing.T) {
 }
 
 func TestPublishesWhatCameWithoutAConnection(t *testing.T) {
-	_, conn := connect(t, startBroker(t), DefaultConf())
+	_, conn := connect(t, startBroker(t), testConf())
 	r := newRig(DefaultProducerConf())
 	r.start()
 	r.send(0, 10)
@@ -83,13 +83,13 @@ func TestPublishesWhatCameWithoutAConnection(t *testing.T) {
 
 func TestPublishesOnceAcrossBrokenConnections(t *testing.T) {
 	b := startBroker(t)
-	_, witness := connect(t, b, DefaultConf())
+	_, witness := connect(t, b, testConf())
 	conf := DefaultProducerConf()
 	conf.MaxPending = 2000 // none may be acknowledged before the last connection
 	r := newRig(conf)
 	r.start()
 	for i := range 20 {
-		c, conn := connect(t, b, DefaultConf())
+		c, conn := connect(t, b, testConf())
 		r.links <- conn
 		r.send(100*i, 100*i+50)
 		c.Disconnect() // in the midst of acknowledgements
@@ -107,7 +107,7 @@ func TestBrokenConnectionDuringFlush(t *testing.T) {
 	r.start()
 	r.send(0, 10)
 	close(r.done)
-	_, conn := connect(t, b, DefaultConf())
+	_, conn := connect(t, b, testConf())
 	r.links <- conn
 	require.NoError(t, <-r.ended)
 	assert.Equal(t, numbered(0, 10), stored(t, conn))
@@ -122,7 +122,7 @@ func TestWindowIsBounded(t *testing.T) {
 	assert.False(t, r.offer(outgoing{subject: "syslog.user.info"}), "the eleventh was taken")
 	close(r.hurry)
 	r.send(10, 100) // the flush takes what is offered
-	_, conn := connect(t, startBroker(t), DefaultConf())
+	_, conn := connect(t, startBroker(t), testConf())
 	r.links <- conn
 	require.NoError(t, r.finish())
 	assert.Equal(t, numbered(0, 100), stored(t, conn))
@@ -135,7 +135,7 @@ func TestWindowIsBoundedInBytes(t *testing.T) {
 	r.start()
 	r.put(outgoing{subject: "syslog.user.info", data: make([]byte, 10)})
 	assert.False(t, r.offer(outgoing{subject: "syslog.user.info"}), "more was taken")
-	_, conn := connect(t, startBroker(t), DefaultConf())
+	_, conn := connect(t, startBroker(t), testConf())
 	r.links <- conn
 	require.NoError(t, r.finish())
 }
@@ -146,7 +146,7 @@ func TestFlushTellsWhatIsNotAcknowledged(t *testing.T) {
 	r := newRig(conf)
 	r.start()
 	r.send(0, 3)
-	assert.EqualError(t, r.finish(), "3 lines not acknowledged within 1ms: no connection")
+	assert.EqualError(t, r.finish(), "3 messages not acknowledged within 1ms: no connection")
 }
 
 // What is stored, or refused, behind something that isn't is not in flight.
@@ -160,7 +160,7 @@ func TestInFlightIsWhatIsNotSettled(t *testing.T) {
 	assert.EqualValues(t, 2, count["in_flight"])
 	assert.EqualValues(t, 20, count["in_flight_bytes"])
 	assert.Equal(t, count["accepted"], count["refused"]+count["in_flight"])
-	require.EqualError(t, r.unflushed("in time"), "2 lines not acknowledged in time: no connection")
+	require.EqualError(t, r.unflushed("in time"), "2 messages not acknowledged in time: no connection")
 }
 
 func TestUnflushedNamesTheReason(t *testing.T) {

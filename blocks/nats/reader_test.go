@@ -46,8 +46,8 @@ func TestReaderNoticesAGap(t *testing.T) {
 // An ordered consumer of nats.go would make itself anew, and where the stream is gone, too, try to for ever.
 func TestTailTellsThatItsConsumerIsDeleted(t *testing.T) {
 	b := startBroker(t)
-	_, witness := connect(t, b, DefaultConf())
-	_, conn := connect(t, b, DefaultConf())
+	_, witness := connect(t, b, testConf())
+	_, conn := connect(t, b, testConf())
 	read, write := io.Pipe()
 	links, finish, ended := startTail(t, write)
 	links <- conn
@@ -70,12 +70,12 @@ func TestTailTellsThatItsConsumerIsDeleted(t *testing.T) {
 // At the finish, a server that doesn't answer may cost no more than the time there is.
 func TestLookUpEndsWithTheTimeToFlush(t *testing.T) {
 	b := startBroker(t)
-	_, conn := connect(t, b, DefaultConf())
+	_, conn := connect(t, b, testConf())
 	r := newRig(DefaultProducerConf())
 	r.put(outgoing{subject: "syslog.x", data: []byte("0")})
 	r.window.entries[0].first = time.Now().Add(-time.Hour)
 	publish(t, conn, "somebody else's")
-	_, conn = connect(t, b, DefaultConf())
+	_, conn = connect(t, b, testConf())
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	r.attach(ctx, conn)

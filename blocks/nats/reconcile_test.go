@@ -16,7 +16,7 @@ import (
 // The server's memory of message ids is limited in time: after a longer outage only a look at the stream tells what
 // was stored before the acknowledgement got lost.
 func TestReconcilesAfterALongOutage(t *testing.T) {
-	conf := DefaultConf()
+	conf := testConf()
 	conf.Duplicates = 100 * time.Millisecond
 	b := startBroker(t)
 	_, conn := connect(t, b, conf)
@@ -63,7 +63,7 @@ func (c *shortLivedConn) Read(p []byte) (int, error) { return c.limited.Read(p) 
 // Others may have stored so much meanwhile that no connection, and no patience, lasts for all of it.
 func TestReconcilesByInstalments(t *testing.T) {
 	const foreign = 5000
-	conf := DefaultConf()
+	conf := testConf()
 	conf.Duplicates = 100 * time.Millisecond
 	b := startBroker(t)
 	_, witness := connect(t, b, conf)
@@ -101,12 +101,12 @@ func TestReconcilesByInstalments(t *testing.T) {
 
 func TestReconcileLooksOnlyWhereItMust(t *testing.T) {
 	b := startBroker(t)
-	_, conn := connect(t, b, DefaultConf())
+	_, conn := connect(t, b, testConf())
 	r := newRig(DefaultProducerConf())
 	r.attach(t.Context(), conn)
 	r.put(outgoing{subject: "syslog.user.info", data: []byte("0")})
 	<-r.js.PublishAsyncComplete()
-	_, next := connect(t, b, DefaultConf())
+	_, next := connect(t, b, testConf())
 	r.attach(t.Context(), next)
 	assert.Zero(t, r.count.found)
 	assert.Equal(t, 1, r.window.len(), "left to the server to recognise")
@@ -117,14 +117,14 @@ func TestReconcileLooksOnlyWhereItMust(t *testing.T) {
 
 func TestReconcileWhereTheMessagesWereRemoved(t *testing.T) {
 	b := startBroker(t)
-	_, conn := connect(t, b, DefaultConf())
+	_, conn := connect(t, b, testConf())
 	r := newRig(DefaultProducerConf())
 	r.attach(t.Context(), conn)
 	r.put(outgoing{subject: "syslog.user.info", data: []byte("0")})
 	<-r.js.PublishAsyncComplete()
 	r.window.entries[0].first = time.Time{}.Add(time.Hour)
 	require.NoError(t, conn.Stream.Purge(t.Context()))
-	_, next := connect(t, b, DefaultConf())
+	_, next := connect(t, b, testConf())
 	r.attach(t.Context(), next)
 	assert.NotNil(t, r.conn)
 	assert.Equal(t, 1, r.window.len())
@@ -133,7 +133,7 @@ func TestReconcileWhereTheMessagesWereRemoved(t *testing.T) {
 // A stream that is made anew begins at 1, below all that was known of the old one.
 func TestReconcilesInAStreamMadeAnew(t *testing.T) {
 	b := startBroker(t)
-	_, conn := connect(t, b, DefaultConf())
+	_, conn := connect(t, b, testConf())
 	r := newRig(DefaultProducerConf())
 	r.put(outgoing{subject: "syslog.user.info", data: []byte("0")})
 	e := r.window.entries[0]
@@ -141,7 +141,7 @@ func TestReconcilesInAStreamMadeAnew(t *testing.T) {
 	r.attach(t.Context(), conn)
 	<-r.js.PublishAsyncComplete() // stored; the publisher doesn't know
 	e.first = e.first.Add(-time.Hour)
-	_, next := connect(t, b, DefaultConf())
+	_, next := connect(t, b, testConf())
 	r.attach(t.Context(), next)
 	assert.EqualValues(t, 1, r.count.found)
 }
@@ -158,7 +158,7 @@ func TestSinceKnowsOfSuspension(t *testing.T) {
 
 // A consumer may be at a replica that hasn't caught up. What it doesn't have is not removed for that.
 func TestRemovedIsToldFromLag(t *testing.T) {
-	_, conn := connect(t, startBroker(t), DefaultConf())
+	_, conn := connect(t, startBroker(t), testConf())
 	for range 5 {
 		publish(t, conn, "x")
 	}

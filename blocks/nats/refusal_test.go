@@ -16,7 +16,7 @@ import (
 
 func TestRefusedForGood(t *testing.T) {
 	b := startBroker(t)
-	_, conn := connect(t, b, DefaultConf())
+	_, conn := connect(t, b, testConf())
 	cfg := conn.Info.Config
 	cfg.MaxMsgSize = 1000
 	_, err := conn.JetStream.UpdateStream(t.Context(), cfg)
@@ -35,7 +35,7 @@ func TestRefusedForGood(t *testing.T) {
 
 func TestRefusedForNow(t *testing.T) {
 	b := startBroker(t)
-	_, conn := connect(t, b, DefaultConf())
+	_, conn := connect(t, b, testConf())
 	cfg := conn.Info.Config
 	cfg.MaxMsgs, cfg.Discard = 1, jetstream.DiscardNew
 	_, err := conn.JetStream.UpdateStream(t.Context(), cfg)
@@ -51,7 +51,7 @@ func TestRefusedForNow(t *testing.T) {
 	cfg.MaxMsgs = 10
 	_, err = conn.JetStream.UpdateStream(t.Context(), cfg)
 	require.NoError(t, err)
-	_, next := connect(t, b, DefaultConf())
+	_, next := connect(t, b, testConf())
 	r.links <- next
 	require.NoError(t, r.finish())
 	assert.Equal(t, numbered(0, 3), stored(t, conn))
@@ -60,7 +60,7 @@ func TestRefusedForNow(t *testing.T) {
 // The pause after a refusal grows beyond the time to flush. What the stream would take by then is not given up.
 func TestFlushEndsThePauseAfterARefusal(t *testing.T) {
 	b := startBroker(t)
-	_, conn := connect(t, b, DefaultConf())
+	_, conn := connect(t, b, testConf())
 	cfg := conn.Info.Config
 	cfg.MaxMsgs, cfg.Discard = 1, jetstream.DiscardNew
 	_, err := conn.JetStream.UpdateStream(t.Context(), cfg)
@@ -80,7 +80,7 @@ func TestFlushEndsThePauseAfterARefusal(t *testing.T) {
 	close(r.done)
 	r.start()
 	require.ErrorContains(t, <-conn.broken, "refused by the stream")
-	_, next := connect(t, b, DefaultConf())
+	_, next := connect(t, b, testConf())
 	r.links <- next
 	require.NoError(t, <-r.ended)
 	assert.Equal(t, append([]string{"full"}, numbered(0, 3)...), stored(t, next))
@@ -88,7 +88,7 @@ func TestFlushEndsThePauseAfterARefusal(t *testing.T) {
 
 // What a stream refuses for a reason that may pass is not given up.
 func TestSealedUnderway(t *testing.T) {
-	_, conn := connect(t, startBroker(t), DefaultConf())
+	_, conn := connect(t, startBroker(t), testConf())
 	conf := DefaultProducerConf()
 	conf.FlushTimeout = 10 * time.Millisecond
 	r := newRig(conf)
@@ -101,7 +101,7 @@ func TestSealedUnderway(t *testing.T) {
 	require.NoError(t, err)
 	r.send(0, 3)
 	require.ErrorContains(t, <-conn.broken, "sealed")
-	require.ErrorContains(t, r.finish(), "3 lines not acknowledged within 10ms: refused by the stream")
+	require.ErrorContains(t, r.finish(), "3 messages not acknowledged within 10ms: refused by the stream")
 	assert.Zero(t, r.refused.count)
 }
 
@@ -134,7 +134,7 @@ func TestARefusalForGoodIsPermanent(t *testing.T) {
 // The stream's subjects are changed: nobody takes the messages, until they are changed back.
 func TestSubjectsChangedUnderway(t *testing.T) {
 	b := startBroker(t)
-	_, conn := connect(t, b, DefaultConf())
+	_, conn := connect(t, b, testConf())
 	r := newRig(DefaultProducerConf())
 	r.start()
 	r.links <- conn
@@ -149,7 +149,7 @@ func TestSubjectsChangedUnderway(t *testing.T) {
 	r.send(3, 6)
 	require.ErrorIs(t, <-conn.broken, jetstream.ErrNoStreamResponse)
 	change("syslog.>")
-	_, next := connect(t, b, DefaultConf())
+	_, next := connect(t, b, testConf())
 	r.links <- next
 	require.NoError(t, r.finish())
 	assert.Equal(t, numbered(0, 6), stored(t, conn))
@@ -157,7 +157,7 @@ func TestSubjectsChangedUnderway(t *testing.T) {
 
 // An acknowledgement of another stream, such as that of a hub, is none.
 func TestAcknowledgedByTheWrongStream(t *testing.T) {
-	_, conn := connect(t, startBroker(t), DefaultConf())
+	_, conn := connect(t, startBroker(t), testConf())
 	conf := DefaultProducerConf()
 	conf.FlushTimeout = time.Millisecond
 	r := newRig(conf)
@@ -166,13 +166,13 @@ func TestAcknowledgedByTheWrongStream(t *testing.T) {
 	r.links <- conn
 	r.send(0, 1)
 	require.ErrorContains(t, <-conn.broken, `stream SYSLOG (domain "") has taken a message for stream OTHER`)
-	require.ErrorContains(t, r.finish(), "1 lines not acknowledged")
+	require.ErrorContains(t, r.finish(), "1 message not acknowledged")
 }
 
 // A server that doesn't answer is given up, also while it keeps the connection.
 func TestNoAcknowledgementInTime(t *testing.T) {
 	b := startBroker(t)
-	_, conn := connect(t, b, DefaultConf())
+	_, conn := connect(t, b, testConf())
 	r := newRig(DefaultProducerConf())
 	r.ackTimeout = 50 * time.Millisecond
 	r.attach(t.Context(), conn)
@@ -181,7 +181,7 @@ func TestNoAcknowledgementInTime(t *testing.T) {
 	r.acks = newAcks()
 	r.start()
 	require.ErrorContains(t, <-conn.broken, "no acknowledgement within 50ms")
-	_, next := connect(t, b, DefaultConf())
+	_, next := connect(t, b, testConf())
 	r.links <- next
 	require.NoError(t, r.finish())
 	assert.Equal(t, numbered(0, 1), stored(t, next))
@@ -197,7 +197,7 @@ func denying(subject string) *server.Options {
 
 // In a cluster, an id that comes again while it is being stored is refused for that moment: no reason to give up the connection.
 func TestAnIDThatIsBeingStored(t *testing.T) {
-	_, conn := connect(t, startBroker(t), DefaultConf())
+	_, conn := connect(t, startBroker(t), testConf())
 	r := newRig(DefaultProducerConf())
 	r.attach(t.Context(), conn)
 	r.put(outgoing{subject: "syslog.x", data: []byte("0")})
@@ -242,12 +242,12 @@ func TestMissingPermissionIsTold(t *testing.T) {
 	r.links <- conn
 	r.send(0, 1)
 	require.ErrorIs(t, <-conn.broken, nats.ErrPermissionViolation)
-	require.ErrorContains(t, r.finish(), "1 lines not acknowledged")
+	require.ErrorContains(t, r.finish(), "1 message not acknowledged")
 }
 
 func TestStreamDeletedUnderway(t *testing.T) {
 	b := startBroker(t)
-	_, conn := connect(t, b, DefaultConf())
+	_, conn := connect(t, b, testConf())
 	r := newRig(DefaultProducerConf())
 	r.start()
 	r.links <- conn
@@ -256,9 +256,9 @@ func TestStreamDeletedUnderway(t *testing.T) {
 	require.ErrorIs(t, <-conn.broken, jetstream.ErrNoStreamResponse)
 	c := NewConnector(slog.New(slog.DiscardHandler), b)
 	defer c.Disconnect()
-	again, err := c.Connect(confOf(DefaultConf(), ProducerConf{})) // makes the stream anew
-	for tries := 0; err != nil && tries < 100; tries++ {           // the server may still be removing the old one's files
-		again, err = c.Connect(confOf(DefaultConf(), ProducerConf{}))
+	again, err := c.Connect(confOf(testConf(), ProducerConf{})) // makes the stream anew
+	for tries := 0; err != nil && tries < 100; tries++ {        // the server may still be removing the old one's files
+		again, err = c.Connect(confOf(testConf(), ProducerConf{}))
 	}
 	require.NoError(t, err)
 	next := again.(*Connection)

@@ -97,7 +97,11 @@ func (p *publisher) unflushed(when string) error {
 		err = errors.New("no connection")
 	}
 	n, _ := p.window.unsettled()
-	text := fmt.Sprintf("%d lines not acknowledged %s", n, when)
+	what := "messages"
+	if n == 1 {
+		what = "message"
+	}
+	text := fmt.Sprintf("%d %s not acknowledged %s", n, what, when)
 	if err == nil {
 		return errors.New(text)
 	}

@@ -18,7 +18,7 @@ import (
 func TestStalledBrokerHoldsUpTheSenders(t *testing.T) {
 	total := messages()
 	server := brokertest.Start(t)
-	conf := DefaultConf()
+	conf := testConf()
 	conf.URLs = []string{server.URL}
 	conf.AckTimeout, conf.ConnectTimeout = 300*time.Millisecond, 200*time.Millisecond
 	producer := DefaultProducerConf()
@@ -50,7 +50,7 @@ func TestStalledBrokerHoldsUpTheSenders(t *testing.T) {
 
 func TestConnectorConforms(t *testing.T) {
 	server := brokertest.Start(t)
-	conf := DefaultConf()
+	conf := testConf()
 	conf.URLs = []string{server.URL}
 	sputniktest.Connector(t, func() sputnik.ServerConnector { return NewConnector(discard(), nil) },
 		sputniktest.WithConf(confOf(conf, ProducerConf{})), sputniktest.WithRealTime(), sputniktest.WithCycles(20),

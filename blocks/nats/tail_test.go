@@ -29,9 +29,9 @@ func publish(t *testing.T, conn *Connection, payload string) {
 
 func TestTailPrintsWhatIsStoredFromNowOnAcrossConnections(t *testing.T) {
 	b := startBroker(t)
-	_, conn := connect(t, b, DefaultConf())
+	_, conn := connect(t, b, testConf())
 	publish(t, conn, "before")
-	_, first := connect(t, b, DefaultConf())
+	_, first := connect(t, b, testConf())
 	publish(t, conn, "between") // after the connection, before the block knows of it
 
 	read, write := io.Pipe()
@@ -47,7 +47,7 @@ func TestTailPrintsWhatIsStoredFromNowOnAcrossConnections(t *testing.T) {
 	assert.Equal(t, "#3 syslog.user.info one", next())
 	links <- nil
 	publish(t, conn, "two")
-	_, second := connect(t, b, DefaultConf())
+	_, second := connect(t, b, testConf())
 	links <- second
 	assert.Equal(t, "#4 syslog.user.info two", next())
 
@@ -66,7 +66,7 @@ func TestTailPrintsWhatIsStoredFromNowOnAcrossConnections(t *testing.T) {
 
 func TestTailEndsWithItsOutput(t *testing.T) {
 	b := startBroker(t)
-	_, conn := connect(t, b, DefaultConf())
+	_, conn := connect(t, b, testConf())
 	read, write := io.Pipe()
 	gone := errors.New("gone")
 	read.CloseWithError(gone)

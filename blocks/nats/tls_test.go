@@ -56,7 +56,7 @@ func TestConnectorWithTLSAndPassword(t *testing.T) {
 	}()
 	require.True(t, s.ReadyForConnections(patience))
 
-	good := DefaultConf()
+	good := testConf()
 	good.URLs = []string{strings.Replace(s.ClientURL(), "nats://", "tls://", 1)}
 	good.User, good.Password, good.TLSCA = "user", "secret", ca
 	connect(t, nil, good)

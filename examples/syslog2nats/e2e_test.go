@@ -239,7 +239,7 @@ func TestServerDownAtFinish(t *testing.T) {
 	accepted(t, c)
 	p.kill(interrupt)
 	assert.Equal(t, cli.ExitFailure, p.exit(t))
-	p.stderr.await(t, 0, `: 7 lines not acknowledged within 100ms`)
+	p.stderr.await(t, 0, `: 7 messages not acknowledged within 100ms`)
 }
 
 func TestServerDownAtFinishWithEverythingFull(t *testing.T) {
@@ -250,5 +250,5 @@ func TestServerDownAtFinishWithEverythingFull(t *testing.T) {
 	accepted(t, c) // in the window, on the way, and in the mailbox
 	p.kill(interrupt)
 	assert.Equal(t, cli.ExitFailure, p.exit(t))
-	p.stderr.await(t, 0, `: 900 lines not acknowledged within 100ms`)
+	p.stderr.await(t, 0, `: 900 messages not acknowledged within 100ms`)
 }

@@ -133,7 +133,7 @@ func TestSecondInterruptEndsTheWaiting(t *testing.T) {
 	}
 	assert.Equal(t, cli.ExitFailure, p.exit(t))
 	assert.Contains(t, p.stderr.String(), "forced")
-	assert.Contains(t, p.stderr.String(), `block "nats.producer": Run: 7 lines not acknowledged before the time was up`)
+	assert.Contains(t, p.stderr.String(), `block "nats.producer": Run: 7 messages not acknowledged before the time was up`)
 }
 
 func TestPortTaken(t *testing.T) {

@@ -2,19 +2,15 @@ package admin
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
-	"net/netip"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/sputnik-go/sputnik"
+	"github.com/sputnik-go/sputnik/blocks/internal/access"
 )
 
 // Name is the name under which the block is registered and configured.
@@ -71,12 +67,10 @@ func (c Conf) check() error {
 	within := func(key string, value, top int) {
 		bad(value >= 1 && value <= top, key, "%d is not 1 to %d", value, top)
 	}
-	if host, ok := hostOf(c.Listen); !ok {
-		bad(false, "listen", "%q is not an address such as 127.0.0.1:8088", c.Listen)
-	} else {
-		bad(loopback(host) || c.guarded(), "listen",
-			"%s can be reached from other machines: give a token (key \"token\"), or tls_client_ca, or listen on 127.0.0.1", c.Listen)
-	}
+	host, _, err := access.HostPort(c.Listen)
+	bad(err == nil, "listen", "%q is not an address such as 127.0.0.1:8088", c.Listen)
+	bad(err != nil || access.Loopback(host) || c.guarded(), "listen",
+		"%s can be reached from other machines: give a token (key \"token\"), or tls_client_ca, or listen on 127.0.0.1", c.Listen)
 	bad(c.Token == "" || len(c.Token) >= shortestToken, "token", "has %d characters: take %d or more, as of: openssl rand -hex 16", len(c.Token), shortestToken)
 	bad(!strings.ContainsFunc(c.Token, notInToken), "token", "has a blank or another character that an HTTP header can't carry")
 	for i, name := range c.Hosts {
@@ -119,31 +113,12 @@ func (c Conf) tls() (conf *tls.Config, key string, err error) {
 	if c.TLSClientCA == "" {
 		return conf, "", nil
 	}
-	text, err := os.ReadFile(c.TLSClientCA)
-	if err != nil {
+	if conf.ClientCAs, err = access.CertPool(c.TLSClientCA); err != nil {
 		return nil, "tls_client_ca", err
-	}
-	conf.ClientCAs = x509.NewCertPool()
-	if !conf.ClientCAs.AppendCertsFromPEM(text) {
-		return nil, "tls_client_ca", fmt.Errorf("%s: no certificate in PEM", c.TLSClientCA)
 	}
 	conf.ClientAuth = tls.RequireAndVerifyClientCert
 	if c.OpenProbes {
 		conf.ClientAuth = tls.VerifyClientCertIfGiven // a probe has none; the rest is refused one by one
 	}
 	return conf, "", nil
-}
-
-func hostOf(address string) (host string, ok bool) {
-	host, port, err := net.SplitHostPort(address)
-	if err == nil {
-		_, err = strconv.ParseUint(port, 10, 16)
-	}
-	return host, err == nil
-}
-
-// loopback tells whether a host is this machine for itself only. A name other than localhost may stand for anything.
-func loopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback() || strings.EqualFold(host, "localhost")
 }

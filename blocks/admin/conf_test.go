@@ -26,8 +26,7 @@ func TestDefaults(t *testing.T) {
 	conf, err := ReadConf(sputniktest.NoConf)
 	require.NoError(t, err)
 	assert.Equal(t, DefaultConf(), conf)
-	host, ok := hostOf(conf.Listen)
-	assert.True(t, ok && loopback(host))
+	require.NoError(t, conf.check(), "it listens on loopback")
 	assert.True(t, conf.OpenProbes)
 }
 

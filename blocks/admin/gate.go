@@ -1,8 +1,6 @@
 package admin
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
 	"log/slog"
 	"net"
 	"net/http"
@@ -12,6 +10,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sputnik-go/sputnik/blocks/internal/access"
 )
 
 // refusal is why a request is refused, as a label of a metric.
@@ -46,9 +46,9 @@ type gate struct {
 	refused  *prometheus.CounterVec
 	local    bool // reachable from this machine only
 	hosts    []string
-	open     bool // probes need nothing
-	certs    bool // client certificates are wanted
-	token    *[sha256.Size]byte
+	open     bool   // probes need nothing
+	certs    bool   // client certificates are wanted
+	token    string // empty: none is wanted
 	sessions *sessions
 	origin   *http.CrossOriginProtection
 	quiet    map[refusal]*sparse
@@ -58,15 +58,14 @@ func newGate(conf Conf, at net.Addr, log *slog.Logger, refused *prometheus.Count
 	host, port, _ := net.SplitHostPort(at.String()) // a listener's address is one
 	g := &gate{
 		log: log, refused: refused,
-		local: loopback(host), hosts: conf.Hosts, open: conf.OpenProbes, certs: conf.TLSClientCA != "",
+		local: access.Loopback(host), hosts: conf.Hosts, open: conf.OpenProbes, certs: conf.TLSClientCA != "",
 		origin: http.NewCrossOriginProtection(), quiet: map[refusal]*sparse{},
 	}
 	for _, r := range refusals() {
 		g.quiet[r] = new(sparse)
 	}
 	if conf.Token != "" {
-		sum := sha256.Sum256([]byte(conf.Token))
-		g.token, g.sessions = &sum, newSessions(port, conf.TLSCert != "")
+		g.token, g.sessions = conf.Token, newSessions(port, conf.TLSCert != "")
 	}
 	return g
 }
@@ -79,7 +78,7 @@ func (g *gate) knows(host string) bool {
 		host = name
 	}
 	host = strings.Trim(host, "[]")
-	return !g.local || host == "" || loopback(host) ||
+	return !g.local || host == "" || access.Loopback(host) ||
 		slices.ContainsFunc(g.hosts, func(name string) bool { return strings.EqualFold(name, host) })
 }
 
@@ -94,7 +93,7 @@ func (g *gate) check(r *http.Request) (why refusal, text string) {
 		return "", ""
 	case g.certs && (r.TLS == nil || len(r.TLS.VerifiedChains) == 0):
 		return byCertificate, "a client certificate is needed"
-	case g.token == nil || r.URL.Path == loginPath:
+	case g.token == "" || r.URL.Path == loginPath:
 		return "", ""
 	}
 	return g.authenticate(r)
@@ -116,7 +115,7 @@ func (g *gate) foreign(r *http.Request) bool {
 func (g *gate) authenticate(r *http.Request) (why refusal, text string) {
 	if header := r.Header.Get("Authorization"); header != "" {
 		scheme, token, _ := strings.Cut(header, " ")
-		if strings.EqualFold(scheme, "Bearer") && g.matches(strings.TrimSpace(token)) {
+		if strings.EqualFold(scheme, "Bearer") && access.Same(strings.TrimSpace(token), g.token) {
 			return "", ""
 		}
 		return byWrongToken, "wrong token"
@@ -133,13 +132,7 @@ func (g *gate) authenticate(r *http.Request) (why refusal, text string) {
 
 // signedIn tells whether a request that was let in comes by way of /login, so that it can be ended.
 func (g *gate) signedIn(r *http.Request) bool {
-	return g.token != nil && r.Header.Get("Authorization") == ""
-}
-
-// matches compares in constant time.
-func (g *gate) matches(token string) bool {
-	sum := sha256.Sum256([]byte(token))
-	return subtle.ConstantTimeCompare(sum[:], g.token[:]) == 1
+	return g.token != "" && r.Header.Get("Authorization") == ""
 }
 
 // note counts a refusal, and logs it once a second at most, with what else there is to say of it.

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sputnik-go/sputnik/blocks/internal/access"
 )
 
 const (
@@ -70,11 +72,11 @@ func (s *sessions) valid(value string, now time.Time) bool {
 // login signs a browser in. Programs send the token with each request instead.
 func (a *admin) login(w http.ResponseWriter, r *http.Request) {
 	switch {
-	case a.gate.token == nil:
+	case a.gate.token == "":
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 	case r.Method != http.MethodPost:
 		a.page.login(w, http.StatusOK, false)
-	case !a.gate.matches(r.PostFormValue("token")):
+	case !access.Same(r.PostFormValue("token"), a.gate.token):
 		a.gate.noteRequest(byWrongToken, r)
 		a.page.login(w, http.StatusUnauthorized, true)
 	default:
@@ -84,7 +86,7 @@ func (a *admin) login(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *admin) logout(w http.ResponseWriter, r *http.Request) {
-	if a.gate.token != nil {
+	if a.gate.token != "" {
 		http.SetCookie(w, a.gate.sessions.end())
 	}
 	http.Redirect(w, r, loginPath, http.StatusSeeOther)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sputnik-go/sputnik"
+	"github.com/sputnik-go/sputnik/blocks/internal/access"
 )
 
 // What a message to the receiving block holds.
@@ -60,7 +61,8 @@ func (r *receiver) Init(cf sputnik.ConfFactory) error {
 	if err != nil {
 		return err
 	}
-	if len(conf.Token) > 0 && tlsConf == nil && !loopback(conf.Listen) {
+	host, _, _ := access.HostPort(conf.Listen) // is checked
+	if len(conf.Token) > 0 && tlsConf == nil && !access.Loopback(host) {
 		r.log.Warn("tokens and messages travel unencrypted: set tls_cert and tls_key, unless a proxy in front does TLS")
 	}
 	r.handler = newHandler(conf)

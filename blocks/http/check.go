@@ -4,16 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/sputnik-go/sputnik"
+	"github.com/sputnik-go/sputnik/blocks/internal/access"
 )
 
 const (
@@ -29,8 +27,9 @@ func (c Conf) check() error {
 			errs = append(errs, &sputnik.ConfError{Name: Name, Key: key, Err: fmt.Errorf(format, args...)})
 		}
 	}
-	bad(validAddress(c.Listen), "listen", "%q is not an address such as 127.0.0.1:8080", c.Listen)
-	bad(loopback(c.Listen) || c.guarded(), "listen",
+	host, _, err := access.HostPort(c.Listen)
+	bad(err == nil, "listen", "%q is not an address such as 127.0.0.1:8080", c.Listen)
+	bad(err != nil || access.Loopback(host) || c.guarded(), "listen",
 		"%q can be reached from other machines: set token or tls_client_ca, or listen on 127.0.0.1", c.Listen)
 	bad(validPath(c.Path), "path", "%q is not a path such as /v1/messages", c.Path)
 	bad(c.To != "", "to", "is empty")
@@ -108,25 +107,6 @@ const tokenChars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 
 func validToken(s string) bool {
 	return len(s) >= minToken && strings.Trim(strings.TrimRight(s, "="), tokenChars+"/") == "" && !strings.HasPrefix(s, "=")
-}
-
-func validAddress(s string) bool {
-	_, port, err := net.SplitHostPort(s)
-	if err == nil {
-		_, err = strconv.ParseUint(port, 10, 16)
-	}
-	return err == nil
-}
-
-// loopback tells whether only this machine can reach an address. An invalid one is somebody else's fault.
-func loopback(listen string) bool {
-	host, _, err := net.SplitHostPort(listen)
-	return err != nil || localHost(host)
-}
-
-func localHost(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback() || strings.EqualFold(host, "localhost")
 }
 
 func validPath(s string) bool {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sputnik-go/sputnik"
+	"github.com/sputnik-go/sputnik/blocks/internal/access"
 )
 
 // handler answers requests.
@@ -25,7 +26,7 @@ type handler struct {
 func newHandler(conf Conf) *handler {
 	return &handler{
 		conf:   conf,
-		tokens: newTokens(conf.Token),
+		tokens: conf.Token,
 		origin: http.NewCrossOriginProtection(),
 		budget: budget{most: int64(conf.MaxPendingBytes)},
 		pump:   newPump(conf.MaxWaiting),
@@ -75,7 +76,7 @@ func (h *handler) admit(r *http.Request) (rest string, p *problem) {
 // such a page doesn't have it.
 func (h *handler) rebound(r *http.Request) bool {
 	browser := r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != ""
-	return browser && !h.conf.guarded() && !localHost((&url.URL{Host: r.Host}).Hostname())
+	return browser && !h.conf.guarded() && !access.Loopback((&url.URL{Host: r.Host}).Hostname())
 }
 
 // ready refuses while nobody can store anything, and when the end of the process has begun.

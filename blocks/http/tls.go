@@ -2,11 +2,10 @@ package httpin
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"os"
 
 	"github.com/sputnik-go/sputnik"
+	"github.com/sputnik-go/sputnik/blocks/internal/access"
 )
 
 // tlsConfig is nil where no TLS is configured. Faults are joined, each a *sputnik.ConfError.
@@ -18,7 +17,7 @@ func (c Conf) tlsConfig() (*tls.Config, error) {
 		if c.TLSCert == "" {
 			bad("tls_client_ca", errors.New("client certificates need TLS: set tls_cert and tls_key"))
 		}
-		pool, err := readCAs(c.TLSClientCA)
+		pool, err := access.CertPool(c.TLSClientCA)
 		if err != nil {
 			bad("tls_client_ca", err)
 		}
@@ -39,16 +38,4 @@ func (c Conf) tlsConfig() (*tls.Config, error) {
 		conf.Certificates = []tls.Certificate{cert}
 	}
 	return conf, errors.Join(errs...)
-}
-
-func readCAs(file string) (*x509.CertPool, error) {
-	pem, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, errors.New(file + " holds no certificate in PEM form")
-	}
-	return pool, nil
 }

@@ -2,7 +2,6 @@ package nats
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
@@ -11,6 +10,8 @@ import (
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nkeys"
+
+	"github.com/sputnik-go/sputnik/blocks/internal/access"
 )
 
 // checkLogin looks for more than one way to log in, for half a way, and for files that can't be used.
@@ -173,7 +174,7 @@ func readJWT(file string) (string, error) {
 
 func (c Conf) checkTLS(f *faults) {
 	if c.TLSCA != "" {
-		_, err := readCA(c.TLSCA)
+		_, err := access.CertPool(c.TLSCA)
 		f.err("tls_ca", err)
 	}
 	switch {
@@ -195,7 +196,7 @@ func (c Conf) tls() (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.TLSServerName}
 	var err error
 	if c.TLSCA != "" {
-		if config.RootCAs, err = readCA(c.TLSCA); err != nil {
+		if config.RootCAs, err = access.CertPool(c.TLSCA); err != nil {
 			return nil, err
 		}
 	}
@@ -207,16 +208,4 @@ func (c Conf) tls() (*tls.Config, error) {
 		config.Certificates = []tls.Certificate{certificate}
 	}
 	return config, nil
-}
-
-func readCA(file string) (*x509.CertPool, error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("%s: there is no certificate (PEM) in it", file)
-	}
-	return pool, nil
 }

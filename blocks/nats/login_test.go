@@ -196,7 +196,7 @@ func TestLoginIsChecked(t *testing.T) {
 		"seed not there":    {func(c *Conf) { c.NKeySeed = "/nowhere" }, "nkey_seed", "/nowhere"},
 		"no JWT":            {func(c *Conf) { c.JWTFile = junk }, "jwt_file", "there is no JWT in it"},
 		"no creds":          {func(c *Conf) { c.Creds = junk }, "creds", "there is no JWT in it"},
-		"no certificates":   {func(c *Conf) { c.TLSCA = junk }, "tls_ca", "there is no certificate (PEM)"},
+		"no certificates":   {func(c *Conf) { c.TLSCA = junk }, "tls_ca", "holds no certificate in PEM form"},
 		"no key":            {func(c *Conf) { c.TLSCert = ca }, "tls_cert", "needs tls_key"},
 		"no certificate":    {func(c *Conf) { c.TLSKey = ca }, "tls_key", "needs tls_cert"},
 		"not the key":       {func(c *Conf) { c.TLSCert, c.TLSKey = ca, ca }, "tls_cert", "PEM"},

@@ -3,10 +3,10 @@ package syslog
 import (
 	"errors"
 	"fmt"
-	"net"
 	"path/filepath"
-	"strconv"
 	"strings"
+
+	"github.com/sputnik-go/sputnik/blocks/internal/access"
 )
 
 // The transports, as a record and the keys of "listen" call them.
@@ -69,11 +69,7 @@ func systemdEndpoint(s, scheme, name string) (endpoint, error) {
 }
 
 func checkHostPort(s string) error {
-	_, port, err := net.SplitHostPort(s)
-	if err == nil {
-		_, err = strconv.ParseUint(port, 10, 16)
-	}
-	if err != nil {
+	if _, _, err := access.HostPort(s); err != nil {
 		return fmt.Errorf("%q is not an address such as 127.0.0.1:5514, tls://:6514 or unix:///run/log.sock", s)
 	}
 	return nil

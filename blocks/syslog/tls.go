@@ -3,12 +3,13 @@ package syslog
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"time"
+
+	"github.com/sputnik-go/sputnik/blocks/internal/access"
 )
 
 // tlsConfig reads the certificates.
@@ -32,13 +33,8 @@ func (c *Conf) tlsConfig() (*tls.Config, faultList) {
 	}
 	if c.TLSClientCA != "" {
 		config.ClientAuth = tls.RequireAndVerifyClientCert
-		config.ClientCAs = x509.NewCertPool()
-		pem, err := os.ReadFile(c.TLSClientCA)
-		switch {
-		case err != nil:
+		if config.ClientCAs, err = access.CertPool(c.TLSClientCA); err != nil {
 			l.add("tls_client_ca", err)
-		case !config.ClientCAs.AppendCertsFromPEM(pem):
-			l.add("tls_client_ca", fmt.Errorf("%s holds no certificate in PEM", c.TLSClientCA))
 		}
 	}
 	return config, l

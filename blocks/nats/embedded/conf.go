@@ -5,17 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"net/url"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/sputnik-go/sputnik"
+	"github.com/sputnik-go/sputnik/blocks/internal/access"
 )
 
 // Name is the name under which the block is registered and configured.
@@ -97,9 +96,9 @@ func (c Conf) checkReach() error {
 }
 
 func (c Conf) checkListen(unless unlessFunc) {
-	_, _, err := hostPort(c.Listen)
+	host, _, err := access.HostPort(c.Listen)
 	unless(c.Listen == "" || err == nil, "listen", "%q is not an address such as 127.0.0.1:4222", c.Listen)
-	unless(err != nil || loopback(c.Listen) || c.guarded(), "listen",
+	unless(err != nil || access.Loopback(host) || c.guarded(), "listen",
 		"%q can be reached from other machines: configure user and password, token, or tls_ca", c.Listen)
 	unless(c.User == "" || c.Token == "", "token", "is one way to log in, user another: choose")
 	unless((c.User == "") == (c.Password == ""), "password", "user and password need each other")
@@ -136,7 +135,7 @@ func (c Conf) checkLeaf(unless unlessFunc) {
 
 func checkCA(unless unlessFunc, key, file string) {
 	if file != "" {
-		_, err := readCA(file)
+		_, err := access.CertPool(file)
 		unless(err == nil, key, "%w", err)
 	}
 }
@@ -144,29 +143,10 @@ func checkCA(unless unlessFunc, key, file string) {
 // guarded tells whether a client has to say who it is.
 func (c Conf) guarded() bool { return c.User != "" || c.Token != "" || c.TLSCA != "" }
 
-func loopback(address string) bool {
-	host, _, err := net.SplitHostPort(address)
-	ip := net.ParseIP(host)
-	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
-}
-
 func leafURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err == nil && (u.Hostname() == "" || !slices.Contains([]string{"nats", "nats-leaf", "tls", "ws", "wss"}, u.Scheme)) {
 		err = errors.New("no host, or an unknown scheme")
 	}
 	return u, err
-}
-
-// hostPort takes an address apart; port 0 is the server's -1: any.
-func hostPort(address string) (string, int, error) {
-	host, name, err := net.SplitHostPort(address)
-	if err != nil {
-		return "", 0, err
-	}
-	if name == "0" {
-		return host, server.RANDOM_PORT, nil
-	}
-	port, err := strconv.ParseUint(name, 10, 16)
-	return host, int(port), err
 }

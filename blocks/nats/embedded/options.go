@@ -1,15 +1,13 @@
 package embedded
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"net/url"
-	"os"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/sputnik-go/sputnik/blocks/internal/access"
 )
 
 const tlsTimeout = 5 // seconds, for a handshake
@@ -42,11 +40,14 @@ func (c Conf) options(store string) (*server.Options, error) {
 }
 
 func (c Conf) listener(opts *server.Options) error {
-	host, port, err := hostPort(c.Listen)
+	host, port, err := access.HostPort(c.Listen)
 	if err != nil {
 		return fmt.Errorf("listen %s: %w", c.Listen, err)
 	}
-	opts.DontListen, opts.Host, opts.Port = false, host, port
+	opts.DontListen, opts.Host, opts.Port = false, host, int(port)
+	if port == 0 {
+		opts.Port = server.RANDOM_PORT // 0 is the default one
+	}
 	if c.guarded() {
 		opts.CustomClientAuthentication = guard{c}
 	}
@@ -61,7 +62,7 @@ func (c Conf) listener(opts *server.Options) error {
 	opts.TLSTimeout = tlsTimeout
 	if c.TLSCA != "" {
 		opts.TLSConfig.ClientAuth = tls.RequireAndVerifyClientCert
-		opts.TLSConfig.ClientCAs, err = readCA(c.TLSCA)
+		opts.TLSConfig.ClientCAs, err = access.CertPool(c.TLSCA)
 	}
 	return err
 }
@@ -77,7 +78,7 @@ func (c Conf) leaf() (*server.RemoteLeafOpts, error) {
 		remote.URLs = append(remote.URLs, u)
 	}
 	if c.LeafCA != "" {
-		pool, err := readCA(c.LeafCA)
+		pool, err := access.CertPool(c.LeafCA)
 		if err != nil {
 			return nil, err
 		}
@@ -97,30 +98,12 @@ func (g guard) Check(client server.ClientAuthentication) bool {
 	given := client.GetOpts()
 	switch {
 	case g.conf.User != "":
-		return same(given.Username, g.conf.User) && same(given.Password, g.conf.Password)
+		return access.Same(given.Username, g.conf.User) && access.Same(given.Password, g.conf.Password)
 	case g.conf.Token != "":
-		return same(given.Token, g.conf.Token)
+		return access.Same(given.Token, g.conf.Token)
 	default:
 		return client.GetTLSConnectionState() != nil
 	}
-}
-
-// same takes as long for a wrong secret as for the right one.
-func same(given, secret string) bool {
-	a, b := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(secret))
-	return subtle.ConstantTimeCompare(a[:], b[:]) == 1
-}
-
-func readCA(file string) (*x509.CertPool, error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("%s: there is no certificate (PEM) in it", file)
-	}
-	return pool, nil
 }
 
 // redacted shows the urls without users: one without a password is a token.

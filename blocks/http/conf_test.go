@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sputnik-go/sputnik"
+	"github.com/sputnik-go/sputnik/internal/testkit"
 	"github.com/sputnik-go/sputnik/sputniktest"
 )
 
@@ -148,8 +149,9 @@ func TestTLSFilesAreChecked(t *testing.T) {
 	err := conf.check()
 	require.ErrorContains(t, err, `"tls_cert"`)
 	require.ErrorContains(t, err, `"tls_client_ca": conf_test.go holds no certificate`)
-	pki := newPKI(t)
-	conf.TLSCert, conf.TLSKey, conf.TLSClientCA = pki.file("server.pem"), pki.file("server.key"), pki.file("ca.pem")
+	ca := testkit.NewAuthority(t)
+	conf.TLSCert, conf.TLSKey = ca.Issue("server")
+	conf.TLSClientCA = ca.File
 	require.NoError(t, conf.check())
 	conf.TLSKey = ""
 	require.ErrorContains(t, conf.check(), `"tls_key"`)

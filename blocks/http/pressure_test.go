@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sputnik-go/sputnik"
+	"github.com/sputnik-go/sputnik/internal/testkit"
 )
 
 // capacity is what a stalled sink takes: what waits in its mailbox, and the message in OnMsg.
@@ -311,14 +312,14 @@ func TestConnectionsOverTheLimitAreClosed(t *testing.T) {
 func TestSilentConnectionsMakeRoom(t *testing.T) {
 	for half, secured := range map[string]bool{"POST /v1/mess": false, "\x16\x03\x01": true} {
 		t.Run(fmt.Sprint("TLS ", secured), func(t *testing.T) {
-			conf, p := testConf(), newPKI(t)
+			conf, ca := testConf(), testkit.NewAuthority(t)
 			conf.MaxConn, conf.HeaderTimeout = 2, patience
 			if secured {
-				conf.TLSCert, conf.TLSKey = p.file("server.pem"), p.file("server.key")
+				conf.TLSCert, conf.TLSKey = ca.Issue("server")
 			}
 			f := fly(t, conf, newSink())
 			if secured {
-				f.client.Transport.(*http.Transport).TLSClientConfig = p.trusting(t)
+				f.client.Transport.(*http.Transport).TLSClientConfig = ca.Client("")
 			}
 			for _, sent := range []string{"", half} {
 				c, err := net.Dial("tcp", f.address())

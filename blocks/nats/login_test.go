@@ -2,8 +2,6 @@ package nats
 
 import (
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sputnik-go/sputnik"
+	"github.com/sputnik-go/sputnik/internal/testkit"
 )
 
 // runServer runs one with JetStream and opts.
@@ -149,22 +148,15 @@ func TestConnectorWithJWT(t *testing.T) {
 }
 
 func TestConnectorWithClientCertificate(t *testing.T) {
-	cert, ca := certificate(t)
-	pool := x509.NewCertPool()
-	text, err := os.ReadFile(ca)
-	require.NoError(t, err)
-	require.True(t, pool.AppendCertsFromPEM(text))
-	der, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
-	require.NoError(t, err)
-	key := write(t, "key.pem", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	ca := testkit.NewAuthority(t)
 	s := runServer(t, &server.Options{TLSTimeout: 5, TLSConfig: &tls.Config{
-		Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12,
-		ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool,
+		Certificates: []tls.Certificate{ca.KeyPair("server")}, MinVersion: tls.VersionTLS12,
+		ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ca.Pool,
 	}})
 	conf := confFor(s)
-	conf.TLSCA = ca
+	conf.TLSCA = ca.File
 	refuses(t, conf, "tls") // "certificate required", or the connection is gone by then
-	conf.TLSCert, conf.TLSKey = ca, key
+	conf.TLSCert, conf.TLSKey = ca.Issue("client")
 	require.NoError(t, conf.check())
 	connect(t, nil, conf)
 	conf.TLSServerName = "127.0.0.1"
@@ -175,7 +167,7 @@ func TestConnectorWithClientCertificate(t *testing.T) {
 
 func TestLoginIsChecked(t *testing.T) {
 	_, seed, _ := newKey(t)
-	_, ca := certificate(t)
+	ca := testkit.NewAuthority(t).File
 	account, err := nkeys.CreateAccount()
 	require.NoError(t, err)
 	accountSeed, err := account.Seed()

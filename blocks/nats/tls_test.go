@@ -1,52 +1,25 @@
 package nats
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"log/slog"
-	"math/big"
-	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sputnik-go/sputnik/internal/testkit"
 )
 
-// certificate makes a self-signed one for 127.0.0.1, and a file with it.
-func certificate(t *testing.T) (tls.Certificate, string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1),
-		NotBefore:    time.Now().Add(-time.Hour),
-		NotAfter:     time.Now().Add(time.Hour),
-		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1)},
-		IsCA:         true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	require.NoError(t, err)
-	file := filepath.Join(t.TempDir(), "ca.pem")
-	require.NoError(t, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, file
-}
-
 func TestConnectorWithTLSAndPassword(t *testing.T) {
-	cert, ca := certificate(t)
+	ca := testkit.NewAuthority(t)
 	s, err := server.NewServer(&server.Options{
 		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true,
 		JetStream: true, StoreDir: t.TempDir(),
 		Username: "user", Password: "secret",
-		TLSConfig: &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS13}, TLSTimeout: 5,
+		TLSConfig: &tls.Config{Certificates: []tls.Certificate{ca.KeyPair("server")}, MinVersion: tls.VersionTLS13}, TLSTimeout: 5,
 	})
 	require.NoError(t, err)
 	s.Start()
@@ -58,7 +31,7 @@ func TestConnectorWithTLSAndPassword(t *testing.T) {
 
 	good := testConf()
 	good.URLs = []string{strings.Replace(s.ClientURL(), "nats://", "tls://", 1)}
-	good.User, good.Password, good.TLSCA = "user", "secret", ca
+	good.User, good.Password, good.TLSCA = "user", "secret", ca.File
 	connect(t, nil, good)
 
 	cases := map[string]struct {

@@ -45,7 +45,7 @@ func TestConfIsCheckedAllAtOnce(t *testing.T) {
 		"systemd:", "systemd+relp:", "systemd:a", "systemd+tls:a",
 		"127.0.0.1:0", "127.0.0.1:0", "udp://127.0.0.1:515", "tcp://127.0.0.1:515", "systemd:b", // these are right
 	}
-	twice.TLSCert, twice.TLSKey = newAuthority(t).issue(t, "server", tomorrow())
+	twice.TLSCert, twice.TLSKey = newAuthority(t).Issue("server")
 	bare := DefaultConf()
 	bare.Listen = []string{"tls://:6514"}
 	absent := bare

@@ -75,7 +75,7 @@ func TestTenThousandConnections(t *testing.T) {
 		t.Run(transport, func(t *testing.T) {
 			conf := testConf()
 			if transport == transportTLS {
-				conf = a.conf(t, transport)
+				conf = a.conf(transport)
 			}
 			conf.Listen = []string{transport + "://127.0.0.1:0"}
 			conf.MaxConn = n

@@ -98,10 +98,10 @@ func port(address string) string {
 
 func TestRsyslogForwards(t *testing.T) {
 	a := newAuthority(t)
-	clientCert, clientKey := a.issue(t, "client", tomorrow())
+	clientCert, clientKey := a.Issue("client")
 	driver := func(t *testing.T) (global, action string) {
 		module := rsyslogModule(t, "lmnsd_gtls", "lmnsd_ossl")
-		return fmt.Sprintf(`defaultNetstreamDriverCAFile=%q defaultNetstreamDriverCertFile=%q defaultNetstreamDriverKeyFile=%q`, a.file, clientCert, clientKey),
+		return fmt.Sprintf(`defaultNetstreamDriverCAFile=%q defaultNetstreamDriverCertFile=%q defaultNetstreamDriverKeyFile=%q`, a.File, clientCert, clientKey),
 			fmt.Sprintf(`streamDriver=%q streamDriverMode="1" streamDriverAuthMode="x509/name" streamDriverPermittedPeers="server"`, strings.TrimPrefix(module, "lmnsd_"))
 	}
 	cases := map[string]struct {
@@ -124,15 +124,15 @@ func TestRsyslogForwards(t *testing.T) {
 			conf.Listen = []string{c.scheme + "://127.0.0.1:0"}
 			var global, extra string
 			if c.tls {
-				conf = a.conf(t, c.scheme)
-				conf.TLSClientCA = a.file
+				conf = a.conf(c.scheme)
+				conf.TLSClientCA = a.File
 				global, extra = driver(t)
 			}
 			if strings.HasPrefix(c.scheme, transportRELP) {
 				rsyslogModule(t, "omrelp")
 				global = ""
 				if c.tls {
-					extra = fmt.Sprintf(`tls.caCert=%q tls.myCert=%q tls.myPrivKey=%q`, a.file, clientCert, clientKey)
+					extra = fmt.Sprintf(`tls.caCert=%q tls.myCert=%q tls.myPrivKey=%q`, a.File, clientCert, clientKey)
 				}
 			}
 			f := fly(t, conf, nil)

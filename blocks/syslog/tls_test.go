@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -18,8 +19,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
-
-func tomorrow() time.Time { return time.Now().Add(24 * time.Hour) }
 
 func (f *flight) dialTLS(t *testing.T, config *tls.Config) (*tls.Conn, error) {
 	t.Helper()
@@ -32,9 +31,9 @@ func (f *flight) dialTLS(t *testing.T, config *tls.Config) (*tls.Conn, error) {
 
 func TestTLS(t *testing.T) {
 	a := newAuthority(t)
-	f := fly(t, a.conf(t, "tls"), nil)
+	f := fly(t, a.conf("tls"), nil)
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
-		config := a.client(t, "", time.Time{})
+		config := a.Client("")
 		config.MinVersion, config.MaxVersion = version, version
 		c, err := f.dialTLS(t, config)
 		require.NoError(t, err)
@@ -45,7 +44,7 @@ func TestTLS(t *testing.T) {
 		assert.Equal(t, "tls", r.Transport)
 		assert.Equal(t, c.LocalAddr().String(), r.Peer)
 	}
-	config := a.client(t, "", time.Time{})
+	config := a.Client("")
 	config.MinVersion, config.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
 	_, err := f.dialTLS(t, config)
 	require.Error(t, err, "TLS 1.1 is too old")
@@ -55,23 +54,27 @@ func TestTLS(t *testing.T) {
 
 func TestTLSClientCertificates(t *testing.T) {
 	a, stranger := newAuthority(t), newAuthority(t)
-	conf := a.conf(t, "tls")
-	conf.TLSClientCA = a.file
+	conf := a.conf("tls")
+	conf.TLSClientCA = a.File
 	f := fly(t, conf, nil)
 
-	good, err := f.dialTLS(t, a.client(t, "good", tomorrow()))
+	good, err := f.dialTLS(t, a.Client("good"))
 	require.NoError(t, err)
 	send(t, good, head+"good\n")
 	assert.Equal(t, "good", f.next(t).Message)
 
-	foreign := stranger.client(t, "foreign", tomorrow())
-	foreign.RootCAs = a.client(t, "", time.Time{}).RootCAs
+	expired := a.Client("")
+	cert, err := tls.LoadX509KeyPair(a.IssueUntil("expired", time.Now().Add(-time.Hour)))
+	require.NoError(t, err)
+	expired.Certificates = []tls.Certificate{cert}
+	foreign := stranger.Client("foreign")
+	foreign.RootCAs = a.Pool
 	for name, c := range map[string]struct {
 		config *tls.Config
 		logged string
 	}{
-		"none":    {a.client(t, "", time.Time{}), `didn't provide a certificate`},
-		"expired": {a.client(t, "expired", time.Now().Add(-time.Hour)), `certificate has expired.*client_certificate="?CN=expired"? valid_until=`},
+		"none":    {a.Client(""), `didn't provide a certificate`},
+		"expired": {expired, `certificate has expired.*client_certificate="?CN=expired"? valid_until=`},
 		"foreign": {foreign, `signed by unknown authority.*client_certificate="?CN=foreign"?`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -92,7 +95,7 @@ func TestTLSClientCertificates(t *testing.T) {
 func TestTLSHandshakesAreLimitedAndApart(t *testing.T) {
 	t.Parallel()
 	a := newAuthority(t)
-	conf := a.conf(t, "tls")
+	conf := a.conf("tls")
 	conf.FrameTimeout = 1500 * time.Millisecond
 	f := fly(t, conf, nil)
 	var silent []net.Conn
@@ -103,7 +106,7 @@ func TestTLSHandshakesAreLimitedAndApart(t *testing.T) {
 		}
 		silent = append(silent, c)
 	}
-	c, err := f.dialTLS(t, a.client(t, "", time.Time{}))
+	c, err := f.dialTLS(t, a.Client(""))
 	require.NoError(t, err)
 	send(t, c, head+"served\n")
 	assert.Equal(t, "served", f.next(t).Message)
@@ -119,9 +122,9 @@ func TestTLSHandshakesAreLimitedAndApart(t *testing.T) {
 
 func TestTLSFilesAreCheckedAtInit(t *testing.T) {
 	a, b := newAuthority(t), newAuthority(t)
-	cert, key := a.issue(t, "server", tomorrow())
-	_, otherKey := b.issue(t, "other", tomorrow())
-	garbage := b.write(t, "empty.pem", "NOTHING", nil)
+	cert, key := a.Issue("server")
+	_, otherKey := b.Issue("other")
+	garbage := filepath.Join(t.TempDir(), "garbage.pem")
 	require.NoError(t, os.WriteFile(garbage, []byte("no PEM"), 0o600))
 	cases := map[string]struct{ cert, key, ca, want string }{
 		"no certificate":  {"/nowhere.pem", key, "", `key "tls_cert": open /nowhere.pem`},
@@ -133,7 +136,7 @@ func TestTLSFilesAreCheckedAtInit(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			conf := a.conf(t, "tls")
+			conf := a.conf("tls")
 			conf.TLSCert, conf.TLSKey, conf.TLSClientCA = c.cert, c.key, c.ca
 			require.ErrorContains(t, newReceiver(discard()).Init(confOf(conf)), c.want)
 		})
@@ -142,8 +145,8 @@ func TestTLSFilesAreCheckedAtInit(t *testing.T) {
 
 func TestServerCertificateThatHasExpiredIsToldAtInit(t *testing.T) {
 	a := newAuthority(t)
-	conf := a.conf(t, "tls")
-	conf.TLSCert, conf.TLSKey = a.issue(t, "server", time.Now().Add(-time.Hour))
+	conf := a.conf("tls")
+	conf.TLSCert, conf.TLSKey = a.IssueUntil("server", time.Now().Add(-time.Hour))
 	f := fly(t, conf, nil)
 	f.log.await(t, `WARN msg="the server's certificate is not valid now`)
 }
@@ -151,10 +154,10 @@ func TestServerCertificateThatHasExpiredIsToldAtInit(t *testing.T) {
 func TestTLSFinishDeliversWhatHasArrived(t *testing.T) {
 	a := newAuthority(t)
 	gate := make(chan bool)
-	conf := a.conf(t, "tls")
+	conf := a.conf("tls")
 	conf.Drain = time.Nanosecond
 	f := fly(t, conf, gate)
-	c, err := f.dialTLS(t, a.client(t, "", time.Time{}))
+	c, err := f.dialTLS(t, a.Client(""))
 	require.NoError(t, err)
 	send(t, c, strings.Repeat(head+"x\n", 500))
 	gate <- true
@@ -168,7 +171,7 @@ func TestTLSClientThatAsksForKeyUpdatesAndReadsNothing(t *testing.T) {
 	t.Parallel()
 	a := newAuthority(t)
 	r := newReceiver(discard())
-	r.conf = a.conf(t, "tls")
+	r.conf = a.conf("tls")
 	r.conf.FrameTimeout = 200 * time.Millisecond
 	r.conf.Idle = 400 * time.Millisecond
 	config, faults := r.conf.tlsConfig()
@@ -184,7 +187,7 @@ func TestTLSClientThatAsksForKeyUpdatesAndReadsNothing(t *testing.T) {
 		}
 	}()
 	var keys bytes.Buffer
-	clientConfig := a.client(t, "", time.Time{})
+	clientConfig := a.Client("")
 	clientConfig.KeyLogWriter = &keys
 	secure := tls.Client(client, clientConfig)
 	require.NoError(t, secure.Handshake())

@@ -19,6 +19,7 @@ import (
 
 	"github.com/sputnik-go/sputnik/blocks/nats/embedded/brokertest"
 	"github.com/sputnik-go/sputnik/blocks/syslog"
+	"github.com/sputnik-go/sputnik/internal/testkit"
 )
 
 // rsyslog is an rsyslogd that takes lines from a Unix socket and forwards them.
@@ -116,7 +117,8 @@ func (p *process) listenOn(t *testing.T, transport string) (host, port string) {
 
 // Each way that rsyslog has to forward: everything arrives, as it was.
 func TestRsyslog(t *testing.T) {
-	ca, cert, key := certificates(t)
+	ca := testkit.NewAuthority(t)
+	cert, key := ca.Issue("localhost")
 	cases := map[string]struct {
 		transport            string
 		needs, module        string
@@ -126,13 +128,13 @@ func TestRsyslog(t *testing.T) {
 		"TCP":           {"tcp", "rsyslog", "", "", "", `type="omfwd" protocol="tcp"`},
 		"octet-counted": {"tcp", "rsyslog", "", "", "", `type="omfwd" protocol="tcp" TCP_Framing="octet-counted" template="RSYSLOG_SyslogProtocol23Format"`},
 		"TLS": {
-			"tls", "rsyslog-gnutls", "lmnsd_gtls", "", `DefaultNetstreamDriver="gtls" DefaultNetstreamDriverCAFile="` + ca + `"`,
+			"tls", "rsyslog-gnutls", "lmnsd_gtls", "", `DefaultNetstreamDriver="gtls" DefaultNetstreamDriverCAFile="` + ca.File + `"`,
 			`type="omfwd" protocol="tcp" TCP_Framing="octet-counted" StreamDriver="gtls" StreamDriverMode="1" StreamDriverAuthMode="x509/name" StreamDriverPermittedPeers="localhost"`,
 		},
 		"RELP": {"relp", "rsyslog-relp", "omrelp", `module(load="omrelp")`, "", `type="omrelp"`},
 		"RELP over TLS": {
 			"relp+tls", "rsyslog-relp", "omrelp", `module(load="omrelp")`, "",
-			`type="omrelp" tls="on" tls.caCert="` + ca + `" tls.myCert="` + cert + `" tls.myPrivKey="` + key + `" tls.authMode="name" tls.permittedPeer=["localhost"]`,
+			`type="omrelp" tls="on" tls.caCert="` + ca.File + `" tls.myCert="` + cert + `" tls.myPrivKey="` + key + `" tls.authMode="name" tls.permittedPeer=["localhost"]`,
 		},
 	}
 	for name, c := range cases {

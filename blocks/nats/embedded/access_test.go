@@ -1,48 +1,17 @@
 package embedded
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
-	"math/big"
-	"net"
-	"os"
-	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sputnik-go/sputnik/internal/testkit"
 )
 
-// certificate makes a self-signed one for 127.0.0.1, to be used by both sides.
-func certificate(t *testing.T) (certFile, keyFile string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1),
-		NotBefore:    time.Now().Add(-time.Hour),
-		NotAfter:     time.Now().Add(time.Hour),
-		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1)},
-		IsCA:         true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	require.NoError(t, err)
-	keyDER, err := x509.MarshalECPrivateKey(key)
-	require.NoError(t, err)
-	write := func(name, kind string, der []byte) string {
-		file := filepath.Join(t.TempDir(), name)
-		require.NoError(t, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600))
-		return file
-	}
-	return write("cert.pem", "CERTIFICATE", der), write("key.pem", "EC PRIVATE KEY", keyDER)
-}
-
 func TestListenerAsksWhoItIs(t *testing.T) {
-	cert, key := certificate(t)
+	ca := testkit.NewAuthority(t)
+	cert, key := ca.Issue("either") // side has it
 	secure := func(c *Conf) { c.TLSCert, c.TLSKey = cert, key }
 	cases := map[string]struct {
 		change func(*Conf)
@@ -61,18 +30,18 @@ func TestListenerAsksWhoItIs(t *testing.T) {
 		},
 		"TLS": {
 			secure,
-			[]nats.Option{nats.RootCAs(cert)},
+			[]nats.Option{nats.RootCAs(ca.File)},
 			[]nats.Option{nats.Secure()},
 		},
 		"TLS and token": {
 			func(c *Conf) { secure(c); c.Token = "secret" },
-			[]nats.Option{nats.RootCAs(cert), nats.Token("secret")},
-			[]nats.Option{nats.RootCAs(cert)},
+			[]nats.Option{nats.RootCAs(ca.File), nats.Token("secret")},
+			[]nats.Option{nats.RootCAs(ca.File)},
 		},
 		"client certificate": {
-			func(c *Conf) { secure(c); c.TLSCA = cert },
-			[]nats.Option{nats.RootCAs(cert), nats.ClientCert(cert, key)},
-			[]nats.Option{nats.RootCAs(cert)},
+			func(c *Conf) { secure(c); c.TLSCA = ca.File },
+			[]nats.Option{nats.RootCAs(ca.File), nats.ClientCert(cert, key)},
+			[]nats.Option{nats.RootCAs(ca.File)},
 		},
 	}
 	for name, c := range cases {

@@ -2,9 +2,6 @@ package embedded
 
 import (
 	"context"
-	"os"
-	"os/signal"
-	"syscall"
 	"testing"
 	"time"
 
@@ -14,22 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sputnik-go/sputnik"
+	"github.com/sputnik-go/sputnik/internal/testkit"
 	"github.com/sputnik-go/sputnik/sputniktest"
 )
-
-// limitFiles makes writing fail behind the first so many bytes of a file, as on a full disk, until the returned function is called.
-func limitFiles(t *testing.T, bytes uint64) (lift func()) {
-	t.Helper()
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGXFSZ) // its default is the end of the process
-	t.Cleanup(func() { signal.Stop(signals) })
-	var old syscall.Rlimit
-	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &old))
-	lift = func() { require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &old)) }
-	t.Cleanup(lift)
-	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: bytes, Max: old.Max}))
-	return lift
-}
 
 // Those who come by the listener needn't do anything about it.
 func TestBlockRecoversFromAFullDisk(t *testing.T) {
@@ -53,7 +37,7 @@ func TestBlockRecoversFromAFullDisk(t *testing.T) {
 		_, err := js.Publish(t.Context(), "s", make([]byte, 100<<10), jetstream.WithRetryAttempts(0))
 		return err
 	}
-	lift := limitFiles(t, 1<<20)
+	lift := testkit.LimitFiles(t, 1<<20)
 	for publish() == nil {
 	}
 	lift()
@@ -68,7 +52,7 @@ func TestRecoversFromAFullDisk(t *testing.T) {
 	js := connect(t, b)
 	_, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}})
 	require.NoError(t, err)
-	lift := limitFiles(t, 1<<19)
+	lift := testkit.LimitFiles(t, 1<<19)
 	payload := make([]byte, 100<<10)
 	acknowledged := uint64(0)
 	for failed := 0; failed < 2; { // the second one on a server that knows

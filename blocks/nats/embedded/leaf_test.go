@@ -15,6 +15,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sputnik-go/sputnik/internal/testkit"
 )
 
 // uplink is a way to the hub that can be cut.
@@ -120,14 +122,15 @@ func TestEdgeWithoutItsUplink(t *testing.T) {
 	const batch = 500
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	cert, key := certificate(t)
+	ca := testkit.NewAuthority(t)
+	cert, key := ca.Issue("hub")
 	hub := startHub(t, cert, key)
 	varz, err := hub.Varz(nil)
 	require.NoError(t, err)
 	link := newUplink(t, fmt.Sprintf("127.0.0.1:%d", varz.LeafNode.Port))
 	conf := DefaultConf()
 	conf.ServerName, conf.Store, conf.Domain = "edge-1", t.TempDir(), "edge1"
-	conf.LeafCA = cert
+	conf.LeafCA = ca.File
 	conf.Leaf = []string{"tls://edge:secret@" + link.listener.Addr().String()}
 	conf.LeafLocal = []string{"syslog.>"}
 	require.NoError(t, conf.check())

@@ -18,7 +18,7 @@ func TestLoopback(t *testing.T) {
 		"::1%lo": false, "::ffff:127.0.0.1%eth0": false, "fe80::1%lo": false, // a zone is an interface
 		"127.1": false, "127.0.0.01": false, "2130706433": false, "0x7f000001": false, // only some resolvers know these
 		"localhost.": false, "localhost.evil.example": false, "127.0.0.1.evil.example": false, "localhoſt": false, "myhost": false,
-		"[::1]": false, "127.0.0.1:80": false, "localhost:80": false, " localhost": false, // not a host alone
+		"[::1]": false, "127.0.0.1:80": false, "localhost:80": false, // not a host alone
 		"128.0.0.1": false, "10.0.0.1": false, "2001:db8::1": false, "::127.0.0.1": false,
 	} {
 		assert.Equal(t, want, Loopback(host), "%q", host)

@@ -3,7 +3,6 @@ package admin
 import (
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/sputnik-go/sputnik"
 	"github.com/sputnik-go/sputnik/blocks/internal/access"
+	"github.com/sputnik-go/sputnik/blocks/internal/fault"
 )
 
 // Name is the name under which the block is registered and configured.
@@ -58,36 +58,28 @@ func ReadConf(cf sputnik.ConfFactory) (Conf, error) {
 const shortestToken = 16
 
 func (c Conf) check() error {
-	var errs []error
-	bad := func(ok bool, key, format string, args ...any) {
-		if !ok {
-			errs = append(errs, &sputnik.ConfError{Name: Name, Key: key, Err: fmt.Errorf(format, args...)})
-		}
-	}
-	within := func(key string, value, top int) {
-		bad(value >= 1 && value <= top, key, "%d is not 1 to %d", value, top)
-	}
+	f := fault.Of(Name)
 	host, _, err := access.HostPort(c.Listen)
-	bad(err == nil, "listen", "%q is not an address such as 127.0.0.1:8088", c.Listen)
-	bad(err != nil || access.Loopback(host) || c.guarded(), "listen",
+	f.Unless(err == nil, "listen", "%q is not an address such as 127.0.0.1:8088", c.Listen)
+	f.Unless(err != nil || access.Loopback(host) || c.guarded(), "listen",
 		"%s can be reached from other machines: give a token (key \"token\"), or tls_client_ca, or listen on 127.0.0.1", c.Listen)
-	bad(c.Token == "" || len(c.Token) >= shortestToken, "token", "has %d characters: take %d or more, as of: openssl rand -hex 16", len(c.Token), shortestToken)
-	bad(!strings.ContainsFunc(c.Token, notInToken), "token", "has a blank or another character that an HTTP header can't carry")
+	f.Unless(c.Token == "" || len(c.Token) >= shortestToken, "token", "has %d characters: take %d or more, as of: openssl rand -hex 16", len(c.Token), shortestToken)
+	f.Unless(!strings.ContainsFunc(c.Token, notInToken), "token", "has a blank or another character that an HTTP header can't carry")
 	for i, name := range c.Hosts {
-		bad(name != "" && !strings.ContainsAny(name, "/ :[]"), "hosts", "number %d, %q, is not a name such as admin.example.org", i+1, name)
+		f.Unless(name != "" && !strings.ContainsAny(name, "/ :[]"), "hosts", "number %d, %q, is not a name such as admin.example.org", i+1, name)
 	}
 	for i, resp := range c.Counters {
-		bad(resp != "", "counters", "number %d is empty", i+1)
-		bad(!slices.Contains(c.Counters[:i], resp), "counters", "%q is there twice", resp)
+		f.Unless(resp != "", "counters", "number %d is empty", i+1)
+		f.Unless(!slices.Contains(c.Counters[:i], resp), "counters", "%q is there twice", resp)
 	}
 	_, key, err := c.tls()
-	bad(err == nil, key, "%w", err)
-	bad(c.CountersLimit > 0 && c.CountersLimit <= 5*time.Second, "counters_limit", "%s is not above 0 and up to 5s", c.CountersLimit)
-	within("events", c.Events, 100_000)
-	within("max_streams", c.MaxStreams, 10_000)
-	within("max_conn", c.MaxConn, 100_000)
-	bad(c.MaxConn > c.MaxStreams, "max_conn", "%d leaves no connection for anything but the %d streams of max_streams", c.MaxConn, c.MaxStreams)
-	return errors.Join(errs...)
+	f.Err(key, err)
+	f.Unless(c.CountersLimit > 0 && c.CountersLimit <= 5*time.Second, "counters_limit", "%s is not above 0 and up to 5s", c.CountersLimit)
+	f.Within("events", c.Events, 1, 100_000)
+	f.Within("max_streams", c.MaxStreams, 1, 10_000)
+	f.Within("max_conn", c.MaxConn, 1, 100_000)
+	f.Unless(c.MaxConn > c.MaxStreams, "max_conn", "%d leaves no connection for anything but the %d streams of max_streams", c.MaxConn, c.MaxStreams)
+	return f.Join()
 }
 
 func notInToken(r rune) bool { return r <= ' ' || r > '~' }

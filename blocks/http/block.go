@@ -10,6 +10,7 @@ import (
 
 	"github.com/sputnik-go/sputnik"
 	"github.com/sputnik-go/sputnik/blocks/internal/access"
+	"github.com/sputnik-go/sputnik/blocks/internal/fault"
 )
 
 // What a message to the receiving block holds.
@@ -53,8 +54,9 @@ func (r *receiver) Init(cf sputnik.ConfFactory) error {
 	if err != nil {
 		return err
 	}
-	tlsConf, err := conf.tlsConfig()
-	if err != nil {
+	f := fault.Of(Name)
+	tlsConf := conf.tlsConfig(f)
+	if err := f.Join(); err != nil { // the files have changed since
 		return err
 	}
 	listener, err := net.Listen("tcp", conf.Listen)

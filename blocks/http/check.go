@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sputnik-go/sputnik"
 	"github.com/sputnik-go/sputnik/blocks/internal/access"
+	"github.com/sputnik-go/sputnik/blocks/internal/fault"
 )
 
 const (
@@ -21,20 +21,15 @@ const (
 
 // check returns all faults, joined.
 func (c Conf) check() error {
-	var errs []error
-	bad := func(ok bool, key, format string, args ...any) {
-		if !ok {
-			errs = append(errs, &sputnik.ConfError{Name: Name, Key: key, Err: fmt.Errorf(format, args...)})
-		}
-	}
+	f := fault.Of(Name)
 	host, _, err := access.HostPort(c.Listen)
-	bad(err == nil, "listen", "%q is not an address such as 127.0.0.1:8080", c.Listen)
-	bad(err != nil || access.Loopback(host) || c.guarded(), "listen",
+	f.Unless(err == nil, "listen", "%q is not an address such as 127.0.0.1:8080", c.Listen)
+	f.Unless(err != nil || access.Loopback(host) || c.guarded(), "listen",
 		"%q can be reached from other machines: set token or tls_client_ca, or listen on 127.0.0.1", c.Listen)
-	bad(validPath(c.Path), "path", "%q is not a path such as /v1/messages", c.Path)
-	bad(c.To != "", "to", "is empty")
-	bad(validSubject(c.Subject), "subject", "%q is not %s", c.Subject, subjectForm)
-	bad(c.Wait == WaitAccepted || c.Wait == WaitStored, "wait", "%q is neither %q nor %q", c.Wait, WaitAccepted, WaitStored)
+	f.Unless(validPath(c.Path), "path", "%q is not a path such as /v1/messages", c.Path)
+	f.Unless(c.To != "", "to", "is empty")
+	f.Unless(validSubject(c.Subject), "subject", "%q is not %s", c.Subject, subjectForm)
+	f.Unless(c.Wait == WaitAccepted || c.Wait == WaitStored, "wait", "%q is neither %q nor %q", c.Wait, WaitAccepted, WaitStored)
 	for _, d := range []struct {
 		key   string
 		value time.Duration
@@ -45,45 +40,29 @@ func (c Conf) check() error {
 		{"read_timeout", c.ReadTimeout},
 		{"idle_timeout", c.IdleTimeout},
 	} {
-		bad(d.value > 0, d.key, "%s is not positive", d.value)
+		f.Unless(d.value > 0, d.key, "%s is not positive", d.value)
 	}
-	bad(c.RetryAfter >= time.Second, "retry_after", "%s is less than 1s", c.RetryAfter)
-	for _, n := range []struct {
-		key         string
-		value, most int
-	}{
-		{"max_waiting", c.MaxWaiting, 1_000_000},
-		{"max_pending_bytes", c.MaxPendingBytes, maxSize},
-		{"max_body", c.MaxBody, maxSize},
-		{"max_message", c.MaxMessage, maxSize},
-		{"max_batch", c.MaxBatch, 1_000_000},
-		{"max_conn", c.MaxConn, 1_000_000},
-	} {
-		bad(n.value >= 1 && n.value <= n.most, n.key, "%d is not between 1 and %d", n.value, n.most)
-	}
-	bad(c.MaxMessage <= c.MaxBody, "max_message", "%d is more than max_body (%d)", c.MaxMessage, c.MaxBody)
-	bad(c.MaxBody <= c.MaxPendingBytes, "max_pending_bytes", "%d is less than max_body (%d)", c.MaxPendingBytes, c.MaxBody)
+	f.Unless(c.RetryAfter >= time.Second, "retry_after", "%s is less than 1s", c.RetryAfter)
+	f.Within("max_waiting", c.MaxWaiting, 1, 1_000_000)
+	f.Within("max_pending_bytes", c.MaxPendingBytes, 1, maxSize)
+	f.Within("max_body", c.MaxBody, 1, maxSize)
+	f.Within("max_message", c.MaxMessage, 1, maxSize)
+	f.Within("max_batch", c.MaxBatch, 1, 1_000_000)
+	f.Within("max_conn", c.MaxConn, 1, 1_000_000)
+	f.Unless(c.MaxMessage <= c.MaxBody, "max_message", "%d is more than max_body (%d)", c.MaxMessage, c.MaxBody)
+	f.Unless(c.MaxBody <= c.MaxPendingBytes, "max_pending_bytes", "%d is less than max_body (%d)", c.MaxPendingBytes, c.MaxBody)
 	for i, token := range c.Token { // not shown: it is a secret
-		bad(validToken(token), "token", "number %d is not %d or more letters, digits and -._~+/, with = at the end only", i+1, minToken)
+		f.Unless(validToken(token), "token", "number %d is not %d or more letters, digits and -._~+/, with = at the end only", i+1, minToken)
 	}
-	errs = append(errs, c.checkFields()...)
-	if _, err := c.tlsConfig(); err != nil {
-		errs = append(errs, err)
+	for _, name := range slices.Sorted(maps.Keys(c.Fields)) {
+		f.Err("fields."+name, checkField(name, c.Fields[name]))
 	}
-	return errors.Join(errs...)
+	c.tlsConfig(f)
+	return f.Join()
 }
 
 // guarded tells whether only those who are known get in.
 func (c Conf) guarded() bool { return len(c.Token) > 0 || c.TLSClientCA != "" }
-
-func (c Conf) checkFields() (errs []error) {
-	for _, name := range slices.Sorted(maps.Keys(c.Fields)) {
-		if err := checkField(name, c.Fields[name]); err != nil {
-			errs = append(errs, &sputnik.ConfError{Name: Name, Key: "fields." + name, Err: err})
-		}
-	}
-	return errs
-}
 
 func checkField(name, source string) error {
 	kind, of, _ := strings.Cut(source, ":")

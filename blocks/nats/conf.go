@@ -2,7 +2,6 @@ package nats
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"net/url"
 	"slices"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sputnik-go/sputnik"
+	"github.com/sputnik-go/sputnik/blocks/internal/fault"
 )
 
 // ConfName is the name of the configuration of the connection and the stream.
@@ -69,43 +69,25 @@ func ReadConf(cf sputnik.ConfFactory) (Conf, error) {
 	return conf, conf.check()
 }
 
-// faults collects what is wrong with one configuration.
-type faults struct {
-	name string
-	errs []error
-}
-
-// unless notes a fault of key, unless ok.
-func (f *faults) unless(ok bool, key, format string, args ...any) {
-	if !ok {
-		f.errs = append(f.errs, &sputnik.ConfError{Name: f.name, Key: key, Err: fmt.Errorf(format, args...)})
-	}
-}
-
-// err notes an error, if there is one, as a fault of key.
-func (f *faults) err(key string, err error) { f.unless(err == nil, key, "%w", err) }
-
-func (f *faults) join() error { return errors.Join(f.errs...) }
-
 func (c Conf) check() error {
-	f := &faults{name: ConfName}
+	f := fault.Of(ConfName)
 	for i, u := range c.URLs { // not shown: there may be a password in it
-		f.unless(validURL(u), "urls", "number %d is not a URL such as nats://host:4222 (or tls, ws, wss)", i+1)
+		f.Unless(validURL(u), "urls", "number %d is not a URL such as nats://host:4222 (or tls, ws, wss)", i+1)
 	}
 	c.checkLogin(f)
 	c.checkTLS(f)
-	f.unless(c.Subject != "", "subject", "is missing: the first part of all subjects, such as orders for orders.>")
-	f.unless(c.Subject == "" || validSubject(c.Subject), "subject", "%q is not a subject", c.Subject)
-	f.unless(c.Stream != "", "stream", "is missing: the name of the stream, such as ORDERS; it is made where it doesn't exist")
-	f.unless(!strings.ContainsAny(c.Stream, " \t\r\n.*>/\\"), "stream", "%q is not a stream's name", c.Stream)
-	f.unless(c.Duplicates >= 100*time.Millisecond, "duplicates", "%s is less than the 100ms that NATS wants", c.Duplicates)
-	f.unless(c.MaxAge == 0 || c.MaxAge >= c.Duplicates, "max_age", "%s is less than duplicates (%s)", c.MaxAge, c.Duplicates)
-	f.unless(c.MaxBytes >= 0, "max_bytes", "%d is negative", c.MaxBytes)
-	f.unless(c.Replicas >= 1 && c.Replicas <= 5, "replicas", "%d is not 1 to 5", c.Replicas)
-	f.unless(c.Replicas == 1 || !c.Embedded(), "replicas", "%d need as many servers, and the broker is embedded", c.Replicas)
-	f.unless(c.ConnectTimeout > 0, "connect_timeout", "%s is not positive", c.ConnectTimeout)
-	f.unless(c.AckTimeout > 0, "ack_timeout", "%s is not positive", c.AckTimeout)
-	return f.join()
+	f.Unless(c.Subject != "", "subject", "is missing: the first part of all subjects, such as orders for orders.>")
+	f.Unless(c.Subject == "" || validSubject(c.Subject), "subject", "%q is not a subject", c.Subject)
+	f.Unless(c.Stream != "", "stream", "is missing: the name of the stream, such as ORDERS; it is made where it doesn't exist")
+	f.Unless(!strings.ContainsAny(c.Stream, " \t\r\n.*>/\\"), "stream", "%q is not a stream's name", c.Stream)
+	f.Unless(c.Duplicates >= 100*time.Millisecond, "duplicates", "%s is less than the 100ms that NATS wants", c.Duplicates)
+	f.Unless(c.MaxAge == 0 || c.MaxAge >= c.Duplicates, "max_age", "%s is less than duplicates (%s)", c.MaxAge, c.Duplicates)
+	f.Unless(c.MaxBytes >= 0, "max_bytes", "%d is negative", c.MaxBytes)
+	f.Unless(c.Replicas >= 1 && c.Replicas <= 5, "replicas", "%d is not 1 to 5", c.Replicas)
+	f.Unless(c.Replicas == 1 || !c.Embedded(), "replicas", "%d need as many servers, and the broker is embedded", c.Replicas)
+	f.Unless(c.ConnectTimeout > 0, "connect_timeout", "%s is not positive", c.ConnectTimeout)
+	f.Unless(c.AckTimeout > 0, "ack_timeout", "%s is not positive", c.AckTimeout)
+	return f.Join()
 }
 
 func validURL(s string) bool {

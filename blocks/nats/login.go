@@ -12,30 +12,31 @@ import (
 	"github.com/nats-io/nkeys"
 
 	"github.com/sputnik-go/sputnik/blocks/internal/access"
+	"github.com/sputnik-go/sputnik/blocks/internal/fault"
 )
 
 // checkLogin looks for more than one way to log in, for half a way, and for files that can't be used.
-func (c Conf) checkLogin(f *faults) {
-	f.unless(c.Password == "" || c.User != "", "password", "needs a user")
-	f.unless(c.JWT == "" || c.JWTFile == "", "jwt_file", "is one way to give the JWT, jwt another: choose")
+func (c Conf) checkLogin(f *fault.List) {
+	f.Unless(c.Password == "" || c.User != "", "password", "needs a user")
+	f.Unless(c.JWT == "" || c.JWTFile == "", "jwt_file", "is one way to give the JWT, jwt another: choose")
 	if c.Creds != "" {
 		_, err := readCreds(c.Creds)
-		f.err("creds", err)
+		f.Err("creds", err)
 	}
 	if c.NKeySeed != "" {
 		pair, err := readSeed(c.NKeySeed)
-		f.err("nkey_seed", err)
+		f.Err("nkey_seed", err)
 		pair.wipe()
 	}
 	if c.JWT != "" {
-		f.err("jwt", c.checkJWT(c.JWT))
+		f.Err("jwt", c.checkJWT(c.JWT))
 	}
 	if c.JWTFile != "" {
 		token, err := readJWT(c.JWTFile)
 		if err == nil {
 			err = c.checkJWT(token)
 		}
-		f.err("jwt_file", err)
+		f.Err("jwt_file", err)
 	}
 	var ways []string
 	for _, way := range []struct {
@@ -53,7 +54,7 @@ func (c Conf) checkLogin(f *faults) {
 		}
 	}
 	if len(ways) > 1 {
-		f.unless(false, ways[len(ways)-1], "there is one login for a connection, and %s are configured: choose", strings.Join(ways, " and "))
+		f.Unless(false, ways[len(ways)-1], "there is one login for a connection, and %s are configured: choose", strings.Join(ways, " and "))
 	}
 }
 
@@ -172,19 +173,19 @@ func readJWT(file string) (string, error) {
 	return token, nil
 }
 
-func (c Conf) checkTLS(f *faults) {
+func (c Conf) checkTLS(f *fault.List) {
 	if c.TLSCA != "" {
 		_, err := access.CertPool(c.TLSCA)
-		f.err("tls_ca", err)
+		f.Err("tls_ca", err)
 	}
 	switch {
 	case c.TLSCert != "" && c.TLSKey != "":
 		_, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
-		f.err("tls_cert", err)
+		f.Err("tls_cert", err)
 	case c.TLSKey != "":
-		f.unless(false, "tls_key", "needs tls_cert, the certificate it is for")
+		f.Unless(false, "tls_key", "needs tls_cert, the certificate it is for")
 	case c.TLSCert != "":
-		f.unless(false, "tls_cert", "needs tls_key, its key")
+		f.Unless(false, "tls_cert", "needs tls_key, its key")
 	}
 }
 

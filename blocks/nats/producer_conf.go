@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sputnik-go/sputnik"
+	"github.com/sputnik-go/sputnik/blocks/internal/fault"
 )
 
 // ProducerName is the name under which the producer block is registered, and that of its configuration.
@@ -57,13 +58,13 @@ func (c ProducerConf) template(subject string) (*template, error) {
 }
 
 func (c ProducerConf) check(subject string) error {
-	f := &faults{name: ProducerName}
+	f := fault.Of(ProducerName)
 	_, err := c.template(subject)
-	f.err("subject_template", err)
-	f.unless(validToken(c.SubjectMissing), "subject_missing", "%q is not one token of a subject, of %d bytes at most", c.SubjectMissing, maxToken)
-	f.unless(c.DeadLetter == "" || validSubject(c.DeadLetter), "dead_letter", "%q is not a subject", c.DeadLetter)
-	f.unless(c.MaxPending > 0, "max_pending", "%d is not positive", c.MaxPending)
-	f.unless(c.MaxPendingBytes > 0, "max_pending_bytes", "%d is not positive", c.MaxPendingBytes)
-	f.unless(c.FlushTimeout > 0 && c.FlushTimeout <= maxFlush, "flush_timeout", "%s is not between 0 and %s", c.FlushTimeout, maxFlush)
-	return f.join()
+	f.Err("subject_template", err)
+	f.Unless(validToken(c.SubjectMissing), "subject_missing", "%q is not one token of a subject, of %d bytes at most", c.SubjectMissing, maxToken)
+	f.Unless(c.DeadLetter == "" || validSubject(c.DeadLetter), "dead_letter", "%q is not a subject", c.DeadLetter)
+	f.Unless(c.MaxPending > 0, "max_pending", "%d is not positive", c.MaxPending)
+	f.Unless(c.MaxPendingBytes > 0, "max_pending_bytes", "%d is not positive", c.MaxPendingBytes)
+	f.Unless(c.FlushTimeout > 0 && c.FlushTimeout <= maxFlush, "flush_timeout", "%s is not between 0 and %s", c.FlushTimeout, maxFlush)
+	return f.Join()
 }

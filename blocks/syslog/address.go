@@ -1,7 +1,6 @@
 package syslog
 
 import (
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -127,5 +126,3 @@ func (e endpoint) takes() []string {
 		return []string{tcp}
 	}
 }
-
-var errNothingToListen = errors.New("is empty: give at least one address, such as 127.0.0.1:5514")

@@ -3,7 +3,6 @@ package syslog
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sputnik-go/sputnik"
+	"github.com/sputnik-go/sputnik/blocks/internal/fault"
 )
 
 // What a message to the receiving block holds.
@@ -117,9 +117,10 @@ func (r *receiver) open() ([]server, error) {
 	}
 	var config *tls.Config
 	if r.conf.TLSCert != "" {
-		var faults faultList
-		if config, faults = r.conf.tlsConfig(); len(faults) > 0 {
-			return nil, errors.Join(faults...)
+		f := fault.Of(Name)
+		config = r.conf.tlsConfig(f)
+		if err := f.Join(); err != nil {
+			return nil, err
 		}
 		r.warnOfExpiry(config, time.Now())
 	}

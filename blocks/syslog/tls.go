@@ -10,34 +10,27 @@ import (
 	"time"
 
 	"github.com/sputnik-go/sputnik/blocks/internal/access"
+	"github.com/sputnik-go/sputnik/blocks/internal/fault"
 )
 
-// tlsConfig reads the certificates.
-func (c *Conf) tlsConfig() (*tls.Config, faultList) {
-	var l faultList
+// tlsConfig reads the certificates; what it returns is worth nothing where f has faults of it.
+func (c *Conf) tlsConfig(f *fault.List) *tls.Config {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	certPEM, err := os.ReadFile(c.TLSCert)
-	if err != nil {
-		l.add("tls_cert", err)
-	}
-	keyPEM, err := os.ReadFile(c.TLSKey)
-	if err != nil {
-		l.add("tls_key", err)
-	}
-	if len(l) == 0 {
+	certPEM, certErr := os.ReadFile(c.TLSCert)
+	f.Err("tls_cert", certErr)
+	keyPEM, keyErr := os.ReadFile(c.TLSKey)
+	f.Err("tls_key", keyErr)
+	if certErr == nil && keyErr == nil {
 		cert, err := tls.X509KeyPair(certPEM, keyPEM)
-		if err != nil {
-			l.add("tls_cert", fmt.Errorf("%s with the key %s: %w", c.TLSCert, c.TLSKey, err))
-		}
+		f.Unless(err == nil, "tls_cert", "%s with the key %s: %w", c.TLSCert, c.TLSKey, err)
 		config.Certificates = []tls.Certificate{cert}
 	}
 	if c.TLSClientCA != "" {
-		config.ClientAuth = tls.RequireAndVerifyClientCert
-		if config.ClientCAs, err = access.CertPool(c.TLSClientCA); err != nil {
-			l.add("tls_client_ca", err)
-		}
+		pool, err := access.CertPool(c.TLSClientCA)
+		f.Err("tls_client_ca", err)
+		config.ClientCAs, config.ClientAuth = pool, tls.RequireAndVerifyClientCert
 	}
-	return config, l
+	return config
 }
 
 // warnOfExpiry tells of a server certificate that clients are going to refuse.

@@ -18,6 +18,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sputnik-go/sputnik/blocks/internal/fault"
 )
 
 func (f *flight) dialTLS(t *testing.T, config *tls.Config) (*tls.Conn, error) {
@@ -174,8 +176,9 @@ func TestTLSClientThatAsksForKeyUpdatesAndReadsNothing(t *testing.T) {
 	r.conf = a.conf("tls")
 	r.conf.FrameTimeout = 200 * time.Millisecond
 	r.conf.Idle = 400 * time.Millisecond
-	config, faults := r.conf.tlsConfig()
-	require.Empty(t, faults)
+	f := fault.Of(Name)
+	config := r.conf.tlsConfig(f)
+	require.NoError(t, f.Join())
 	config.SessionTicketsDisabled = true
 	client, server := net.Pipe() // has no buffer at all
 	c := (&streamServer{r: r, transport: transportTLS}).newConn(server)

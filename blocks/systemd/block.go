@@ -3,12 +3,12 @@ package systemd
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"time"
 
 	"github.com/sputnik-go/sputnik"
+	"github.com/sputnik-go/sputnik/blocks/internal/fault"
 )
 
 func init() {
@@ -108,17 +108,16 @@ func wake(turned chan<- struct{}, e sputnik.Event) {
 
 // checkNames finds a responsibility in the configuration that no block has.
 func (b *block) checkNames(bc sputnik.BlockCommunicator) error {
-	var faults []error
+	f := fault.Of(Name)
 	check := func(key string, names []string) {
 		for _, resp := range names {
-			if _, ok := bc.Communicator(resp); !ok {
-				faults = append(faults, &sputnik.ConfError{Name: Name, Key: key, Err: fmt.Errorf("there is no block with the responsibility %q in the block list", resp)})
-			}
+			_, ok := bc.Communicator(resp)
+			f.Unless(ok, key, "there is no block with the responsibility %q in the block list", resp)
 		}
 	}
 	check("watchdog_ignore", b.conf.WatchdogIgnore)
 	check("watchdog_progress", b.conf.WatchdogProgress)
-	return errors.Join(faults...)
+	return f.Join()
 }
 
 // checkPlace warns where blocks outlive this one: nobody then tells of their finish.

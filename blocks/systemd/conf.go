@@ -2,12 +2,12 @@ package systemd
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"slices"
 	"time"
 
 	"github.com/sputnik-go/sputnik"
+	"github.com/sputnik-go/sputnik/blocks/internal/fault"
 )
 
 // Name is the name under which the block is registered and configured.
@@ -38,17 +38,12 @@ func ReadConf(cf sputnik.ConfFactory) (Conf, error) {
 }
 
 func (c Conf) check() error {
-	var errs []error
-	bad := func(ok bool, key, format string, args ...any) {
-		if !ok {
-			errs = append(errs, &sputnik.ConfError{Name: Name, Key: key, Err: fmt.Errorf(format, args...)})
-		}
-	}
-	bad(c.Interval >= time.Second && c.Interval <= time.Minute, "interval", "%s is not 1s to 1m", c.Interval)
-	bad(!slices.Contains(c.WatchdogIgnore, ""), "watchdog_ignore", "has an empty responsibility")
-	bad(!slices.Contains(c.WatchdogProgress, ""), "watchdog_progress", "has an empty responsibility")
+	f := fault.Of(Name)
+	f.Unless(c.Interval >= time.Second && c.Interval <= time.Minute, "interval", "%s is not 1s to 1m", c.Interval)
+	f.Unless(!slices.Contains(c.WatchdogIgnore, ""), "watchdog_ignore", "has an empty responsibility")
+	f.Unless(!slices.Contains(c.WatchdogProgress, ""), "watchdog_progress", "has an empty responsibility")
 	for _, resp := range c.WatchdogProgress {
-		bad(resp == "" || !slices.Contains(c.WatchdogIgnore, resp), "watchdog_progress", "%q is in watchdog_ignore, too", resp)
+		f.Unless(resp == "" || !slices.Contains(c.WatchdogIgnore, resp), "watchdog_progress", "%q is in watchdog_ignore, too", resp)
 	}
-	return errors.Join(errs...)
+	return f.Join()
 }

@@ -3,7 +3,6 @@ package embedded
 import (
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io/fs"
 	"net/url"
 	"os"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/sputnik-go/sputnik"
 	"github.com/sputnik-go/sputnik/blocks/internal/access"
+	"github.com/sputnik-go/sputnik/blocks/internal/fault"
 )
 
 // Name is the name under which the block is registered and configured.
@@ -66,77 +66,66 @@ func ReadConf(cf sputnik.ConfFactory) (Conf, error) {
 }
 
 func (c Conf) check() error {
-	var errs []error
-	unless := collect(&errs)
-	unless(c.ServerName != "" && !strings.ContainsAny(c.ServerName, " \t\r\n"), "name", "%q is empty or has a space in it", c.ServerName)
-	unless(c.Store != "", "store", "is empty")
-	unless(c.StoreMaxBytes >= 0, "store_max_bytes", "%d is negative", c.StoreMaxBytes)
-	unless(c.Sync == SyncInterval || c.Sync == SyncAlways, "sync", "%q is neither %q nor %q", c.Sync, SyncInterval, SyncAlways)
-	unless(c.SyncInterval >= time.Second, "sync_interval", "%s is less than 1s", c.SyncInterval)
-	c.checkListen(unless)
-	c.checkLeaf(unless)
-	return errors.Join(errs...)
-}
-
-type unlessFunc func(ok bool, key, format string, args ...any)
-
-func collect(errs *[]error) unlessFunc {
-	return func(ok bool, key, format string, args ...any) {
-		if !ok {
-			*errs = append(*errs, &sputnik.ConfError{Name: Name, Key: key, Err: fmt.Errorf(format, args...)})
-		}
-	}
+	f := fault.Of(Name)
+	f.Unless(c.ServerName != "" && !strings.ContainsAny(c.ServerName, " \t\r\n"), "name", "%q is empty or has a space in it", c.ServerName)
+	f.Unless(c.Store != "", "store", "is empty")
+	f.Unless(c.StoreMaxBytes >= 0, "store_max_bytes", "%d is negative", c.StoreMaxBytes)
+	f.Unless(c.Sync == SyncInterval || c.Sync == SyncAlways, "sync", "%q is neither %q nor %q", c.Sync, SyncInterval, SyncAlways)
+	f.Unless(c.SyncInterval >= time.Second, "sync_interval", "%s is less than 1s", c.SyncInterval)
+	c.checkListen(f)
+	c.checkLeaf(f)
+	return f.Join()
 }
 
 // checkReach is what Start insists on, too: nobody gets in by mistake.
 func (c Conf) checkReach() error {
-	var errs []error
-	c.checkListen(collect(&errs))
-	return errors.Join(errs...)
+	f := fault.Of(Name)
+	c.checkListen(f)
+	return f.Join()
 }
 
-func (c Conf) checkListen(unless unlessFunc) {
+func (c Conf) checkListen(f *fault.List) {
 	host, _, err := access.HostPort(c.Listen)
-	unless(c.Listen == "" || err == nil, "listen", "%q is not an address such as 127.0.0.1:4222", c.Listen)
-	unless(err != nil || access.Loopback(host) || c.guarded(), "listen",
+	f.Unless(c.Listen == "" || err == nil, "listen", "%q is not an address such as 127.0.0.1:4222", c.Listen)
+	f.Unless(err != nil || access.Loopback(host) || c.guarded(), "listen",
 		"%q can be reached from other machines: configure user and password, token, or tls_ca", c.Listen)
-	unless(c.User == "" || c.Token == "", "token", "is one way to log in, user another: choose")
-	unless((c.User == "") == (c.Password == ""), "password", "user and password need each other")
-	unless(c.Listen != "" || !c.guarded() && c.TLSCert == "", "listen", "is empty, so nobody could use user, token or tls_cert")
+	f.Unless(c.User == "" || c.Token == "", "token", "is one way to log in, user another: choose")
+	f.Unless((c.User == "") == (c.Password == ""), "password", "user and password need each other")
+	f.Unless(c.Listen != "" || !c.guarded() && c.TLSCert == "", "listen", "is empty, so nobody could use user, token or tls_cert")
 	switch {
 	case (c.TLSCert == "") != (c.TLSKey == ""):
-		unless(false, "tls_cert", "tls_cert and tls_key need each other")
+		f.Unless(false, "tls_cert", "tls_cert and tls_key need each other")
 	case c.TLSCert != "":
 		_, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
-		unless(err == nil, "tls_cert", "%w", err)
+		f.Err("tls_cert", err)
 	}
-	unless(c.TLSCA == "" || c.TLSCert != "", "tls_ca", "needs tls_cert: there is no TLS without it")
-	checkCA(unless, "tls_ca", c.TLSCA)
+	f.Unless(c.TLSCA == "" || c.TLSCert != "", "tls_ca", "needs tls_cert: there is no TLS without it")
+	checkCA(f, "tls_ca", c.TLSCA)
 }
 
-func (c Conf) checkLeaf(unless unlessFunc) {
-	unless(!strings.ContainsAny(c.Domain, " .*>\t\r\n"), "domain", "%q is not one token of a subject", c.Domain)
+func (c Conf) checkLeaf(f *fault.List) {
+	f.Unless(!strings.ContainsAny(c.Domain, " .*>\t\r\n"), "domain", "%q is not one token of a subject", c.Domain)
 	for i, text := range c.Leaf { // not shown: there may be a password in it
 		_, err := leafURL(text)
-		unless(err == nil, "leaf", "number %d is not a URL such as nats://hub:7422 (or tls, ws, wss)", i+1)
+		f.Unless(err == nil, "leaf", "number %d is not a URL such as nats://hub:7422 (or tls, ws, wss)", i+1)
 	}
-	unless(len(c.Leaf) == 0 || c.Domain != "", "domain", "is empty, and leaf needs one that differs from the hub's")
-	unless(len(c.Leaf) > 0 || c.LeafCreds == "" && c.LeafCA == "" && len(c.LeafLocal) == 0, "leaf",
+	f.Unless(len(c.Leaf) == 0 || c.Domain != "", "domain", "is empty, and leaf needs one that differs from the hub's")
+	f.Unless(len(c.Leaf) > 0 || c.LeafCreds == "" && c.LeafCA == "" && len(c.LeafLocal) == 0, "leaf",
 		"is empty, so nobody could use leaf_creds, leaf_tls_ca or leaf_local")
 	if c.LeafCreds != "" {
 		_, err := os.ReadFile(c.LeafCreds)
-		unless(err == nil, "leaf_creds", "%w", err)
+		f.Err("leaf_creds", err)
 	}
-	checkCA(unless, "leaf_tls_ca", c.LeafCA)
+	checkCA(f, "leaf_tls_ca", c.LeafCA)
 	for _, subject := range c.LeafLocal {
-		unless(server.IsValidSubject(subject), "leaf_local", "%q is not a subject such as syslog.>", subject)
+		f.Unless(server.IsValidSubject(subject), "leaf_local", "%q is not a subject such as syslog.>", subject)
 	}
 }
 
-func checkCA(unless unlessFunc, key, file string) {
+func checkCA(f *fault.List, key, file string) {
 	if file != "" {
 		_, err := access.CertPool(file)
-		unless(err == nil, key, "%w", err)
+		f.Err(key, err)
 	}
 }
 

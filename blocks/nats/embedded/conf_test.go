@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -81,4 +82,13 @@ func TestEveryKeyIsExplained(t *testing.T) {
 
 func TestRedacted(t *testing.T) {
 	assert.Equal(t, []string{"tls://hub:7422", "nats://hub"}, redacted([]string{"tls://u:secret@hub:7422", "nats://token@hub"}))
+}
+
+// To nats-server, 0 is its default port.
+func TestPortZeroIsAnyFreeOne(t *testing.T) {
+	for listen, want := range map[string]int{"127.0.0.1:0": server.RANDOM_PORT, "127.0.0.1:00": server.RANDOM_PORT, "127.0.0.1:1": 1} {
+		opts, err := Conf{Listen: listen}.options(t.TempDir())
+		require.NoError(t, err)
+		assert.Equal(t, want, opts.Port, listen)
+	}
 }

@@ -56,14 +56,24 @@ func launch(t *testing.T, yaml string, bare bool) *process {
 // fail makes "nats.producer" fail, and returns when its next instance runs.
 func (p *process) fail(err error) {
 	p.failed++
-	p.Send("nats.producer", sputnik.Msg{"fail": err})
+	p.failBlock("nats.producer", err, p.failed)
+}
+
+// failBlock makes a block fail, for the n-th time.
+func (p *process) failBlock(name string, err error, n int) {
+	p.Send(name, sputnik.Msg{"fail": err})
 	running := 0
 	sputniktest.Await(p.Flight, func(e sputnik.BlockRunning) bool {
-		if e.Block.Responsibility == "nats.producer" {
+		if e.Block.Responsibility == name {
 			running++
 		}
-		return running == p.failed+1
+		return running == n+1
 	})
+}
+
+// restarts is for those that fail.
+func restarts() sputnik.BlockOption {
+	return sputnik.WithRestart(sputnik.RestartPolicy{When: sputnik.RestartOnFailure, Max: 100, Backoff: time.Millisecond, BackoffCap: time.Millisecond})
 }
 
 // producer fails with a message that says so, and has counters.
@@ -73,7 +83,7 @@ func producer() *sputnik.Block {
 		sputnik.WithInit(func(sputnik.ConfFactory) error { return nil }),
 		sputnik.WithRunContext(func(ctx context.Context, _ sputnik.BlockCommunicator) error { <-ctx.Done(); return nil }),
 		sputnik.WithMailbox(1000, sputnik.Wait),
-		sputnik.WithRestart(sputnik.RestartPolicy{When: sputnik.RestartOnFailure, Max: 100, Backoff: time.Millisecond, BackoffCap: time.Millisecond}),
+		restarts(),
 		sputnik.WithOnConnect(func(sputnik.ServerConnection) {}),
 		sputnik.WithOnMsg(func(msg sputnik.Msg) {
 			switch {
@@ -89,14 +99,20 @@ func producer() *sputnik.Block {
 		}))
 }
 
-// rules sends on.
+// rules sends on, or fails.
 func rules() *sputnik.Block {
 	var sink sputnik.BlockCommunicator
 	return sputnik.NewBlock(
 		sputnik.WithInit(func(sputnik.ConfFactory) error { return nil }),
 		sputnik.WithAttach(func(bc sputnik.BlockCommunicator) { sink, _ = bc.Communicator("nats.producer") }),
 		sputnik.WithRunContext(func(ctx context.Context, _ sputnik.BlockCommunicator) error { <-ctx.Done(); return nil }),
-		sputnik.WithOnMsg(func(msg sputnik.Msg) { sink.Send(msg) }))
+		restarts(),
+		sputnik.WithOnMsg(func(msg sputnik.Msg) {
+			if msg["fail"] != nil {
+				panic(msg["fail"])
+			}
+			sink.Send(msg)
+		}))
 }
 
 func source(every time.Duration) sputnik.BlockFactory {

@@ -233,6 +233,7 @@ func (p *publisher) acknowledged(e *entry, ack *jetstream.PubAck) {
 // failed handles the error of a publishing.
 func (p *publisher) failed(e *entry, err error) {
 	const (
+		full      = 10023 // JSInsufficientResourcesErr
 		tooLarge  = 10054 // JSStreamMessageExceedsMaximumErr: the one refusal that no later attempt can undo
 		inProcess = 10158 // JSStreamDuplicateMessageConflict: in a cluster, the id is being stored
 	)
@@ -247,6 +248,9 @@ func (p *publisher) failed(e *entry, err error) {
 	case api.ErrorCode == inProcess:
 		e.again = true
 	default: // no space, over a quota, sealed, no leader, ...
+		if api.ErrorCode == full {
+			err = fmt.Errorf("%w: its server's store is full (max_file_store; store_max_bytes of the broker in this process)", err)
+		}
 		p.log.Warn("the stream refuses", "error", err, "again_in", p.pause)
 		p.refusal = fmt.Errorf("refused by the stream: %w", err)
 		p.giveUp = time.After(p.pause)

@@ -12,6 +12,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sputnik-go/sputnik/blocks/nats/embedded"
 )
 
 func TestRefusedForGood(t *testing.T) {
@@ -31,6 +33,24 @@ func TestRefusedForGood(t *testing.T) {
 	require.NoError(t, r.finish())
 	assert.Equal(t, numbered(0, 4), stored(t, conn))
 	assert.EqualValues(t, 2, r.refused.count)
+}
+
+// The limit of the store removes nothing, other than that of the stream.
+func TestStoreIsFull(t *testing.T) {
+	b, err := embedded.Start(embedded.Conf{Store: t.TempDir(), StoreMaxBytes: 4096}, discard())
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, b.Stop()) })
+	_, conn := connect(t, b, testConf())
+	conf := DefaultProducerConf()
+	conf.FlushTimeout = 10 * time.Millisecond
+	r := newRig(conf)
+	r.start()
+	r.links <- conn
+	for range 3 {
+		r.put(outgoing{subject: "syslog.user.info", data: make([]byte, 4096)})
+	}
+	require.ErrorContains(t, <-conn.broken, "its server's store is full")
+	require.ErrorContains(t, r.finish(), "not acknowledged within 10ms")
 }
 
 func TestRefusedForNow(t *testing.T) {

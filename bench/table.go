@@ -60,6 +60,8 @@ func columns(r *record) (names []string) {
 	return names
 }
 
+// measured has a row for each job and metric that some peer has a figure of. That a peer was given up is no reason for a
+// row: it was in the job, which may not have this metric at all.
 func measured(r *record, p plan, names, metrics []string) (rows [][]string) {
 	for _, j := range p.jobs {
 		for _, metric := range metrics {
@@ -70,10 +72,11 @@ func measured(r *record, p plan, names, metrics []string) (rows [][]string) {
 			for _, n := range names {
 				k := key{j.workload, j.under, metric, n}
 				cell := figure(r, k)
+				empty = empty && cell == dash
 				if r.stuck[stuck{j.String(), n}] {
 					cell = "> " + j.patience().String()
 				}
-				row, empty = append(row, cell), empty && cell == dash
+				row = append(row, cell)
 			}
 			if !empty {
 				rows = append(rows, row)

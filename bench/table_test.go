@@ -55,6 +55,32 @@ func TestRowWithoutFiguresIsLeftOut(t *testing.T) {
 	}
 }
 
+func TestPeerGivenUpMakesNoRow(t *testing.T) {
+	r := newRecord()
+	r.version[sputnik], r.version[old] = "x", "y"
+	steady, fresh := job{workload: "steady", under: hogs}, job{workload: "fresh", under: hogs}
+	p := plan{jobs: []job{steady, fresh}}
+	r.stuck[stuck{steady.String(), old}], r.stuck[stuck{fresh.String(), old}] = true, true
+	r.add(key{steady.workload, steady.under, workload.Time, sputnik}, 0, 16)
+	r.add(key{steady.workload, steady.under, workload.Allocs, sputnik}, 0, 0)
+
+	for metric, cell := range map[string]string{workload.Time: "16 ns", workload.Allocs: "0.00"} {
+		rows := measured(r, p, columns(r), []string{metric})
+		if len(rows) != 1 || !slices.Equal(rows[0], []string{"steady, 4 hogs", cell, "> 10s"}) {
+			t.Errorf("%s: %q", metric, rows)
+		}
+	}
+	if rows := measured(r, p, columns(r), []string{workload.StartTime, workload.StopTime}); len(rows) > 0 {
+		t.Errorf("%q", rows)
+	}
+
+	var b strings.Builder
+	report(&b, r, p)
+	if strings.Contains(b.String(), "Up and down") {
+		t.Error(b.String())
+	}
+}
+
 func TestReach(t *testing.T) {
 	r := filled(map[string][]float64{sputnik: {16, 16}, channel: {40, 40}, old: {160, 160}})
 	verdicts := map[string]string{}

@@ -63,7 +63,9 @@ func (p *publisher) counters() map[string]uint64 {
 
 func (p *publisher) report() {
 	count := p.counters()
-	p.log.Info("published in all", "acknowledged", count["acknowledged"], "found_stored", count["found"],
-		"published_again", count["repeated"], "dead_lettered", count["dead_lettered"], "refused", count["refused"],
-		"not_acknowledged", count["given_up"])
+	var args []any
+	for _, name := range []string{"acknowledged", "found", "repeated", "dead_lettered", "refused", "given_up"} {
+		args = append(args, name, count[name])
+	}
+	p.log.Info("published in all", args...)
 }

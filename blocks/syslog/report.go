@@ -1,6 +1,10 @@
 package syslog
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 const reportEvery = time.Second
 
@@ -69,21 +73,15 @@ func (r *receiver) report(losses []loss) {
 	}
 }
 
-// reportTotals is the last word.
+// reportTotals is the last word: the counters, but for those that nobody misses at 0.
 func (r *receiver) reportTotals() {
-	c := &r.count
+	always := []string{"lines_received", "lines_not_accepted", "datagrams_dropped_queue", "datagrams_dropped_kernel"}
+	all := r.snapshot()
 	var args []any
-	for i, transport := range transports {
-		if n := c.lines[i].Load(); n > 0 || transport == transportTCP || transport == transportUDP {
-			args = append(args, transport+"_lines", n)
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if all[name] > 0 || slices.Contains(always, name) {
+			args = append(args, name, all[name])
 		}
-	}
-	args = append(args,
-		"unparsed", c.unparsed.Load(), "truncated", c.truncated.Load(), "filtered", c.filtered.Load(),
-		"not_accepted", c.unsent.Load(), "dropped_queue", c.queueDropped.Load(), "dropped_kernel", c.kernelDropped.Load(),
-		"connections_refused", c.refused.Load()+c.refusedPeer.count.Load())
-	if n := c.relpAcked.Load() + c.relpRefused.count.Load() + c.relpLeft.Load(); n > 0 {
-		args = append(args, "relp_acknowledged", c.relpAcked.Load(), "relp_refused", c.relpRefused.count.Load(), "relp_unanswered", c.relpLeft.Load())
 	}
 	r.log.Info("received in all", args...)
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/sputnik-go/sputnik/blocks/nats/embedded/brokertest"
 )
 
-// total is a figure of a line of the log, such as tcp_lines=17.
+// total is a figure of a line of the log, such as lines_tcp=17.
 func (p *process) total(t *testing.T, message, key string) int {
 	t.Helper()
 	match, _ := p.stderr.await(t, 0, `msg="`+regexp.QuoteMeta(message)+`".* `+key+`=(\d+)`)
@@ -49,7 +49,7 @@ func TestBrokerKilledAgainAndAgain(t *testing.T) {
 	s := openStream(t, server.URL)
 	require.Equal(t, lines, s.count(t))
 	s.tally(t, lines).assertOnce(t, senders, lines/senders)
-	assert.Equal(t, lines, p.total(t, "received in all", "tcp_lines"))
+	assert.Equal(t, lines, p.total(t, "received in all", "lines_tcp"))
 }
 
 // SIGTERM while all senders write: what was read is stored, without a gap, and the exit status is 0.
@@ -73,7 +73,7 @@ func TestSIGTERMUnderLoad(t *testing.T) {
 	assert.Less(t, took, 25*time.Second, "the limit of the finish")
 	l.sending.Wait() // by errors: the connections are closed
 
-	read := p.total(t, "received in all", "tcp_lines")
+	read := p.total(t, "received in all", "lines_tcp")
 	s := openStream(t, server.URL)
 	require.Equal(t, read, s.count(t), "what it says it has read")
 	y := s.tally(t, read)

@@ -65,7 +65,7 @@ func TestReloadUnderLoad(t *testing.T) {
 	p.kill(syscall.SIGHUP)
 	p.stderr.await(t, line, `msg=reloaded took=\d`)
 	l.sending.Wait() // by errors: the connections are closed
-	read := p.total(t, "received in all", "tcp_lines")
+	read := p.total(t, "received in all", "lines_tcp")
 	p.kill(syscall.SIGTERM)
 	assert.Zero(t, p.exit(t))
 	s := openStream(t, server.URL)

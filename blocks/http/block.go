@@ -27,6 +27,15 @@ const (
 	KeyDone = "done"
 )
 
+// The block itself takes one request: {"command": "counters"} is answered by {"counters": map[string]uint64}, which is
+// explained in the README. Any other is answered by {"error": string}.
+const (
+	KeyCommand      = "command"
+	CommandCounters = "counters"
+	KeyCounters     = "counters"
+	KeyError        = "error"
+)
+
 func init() {
 	sputnik.RegisterBlockFactory(Name, func() *sputnik.Block { return NewBlock(slog.Default()) })
 }
@@ -97,6 +106,17 @@ func (r *receiver) Run(ctx context.Context, bc sputnik.BlockCommunicator) error 
 	serving.Wait()
 	reporter.totals()
 	return err
+}
+
+// OnMsg answers requests.
+func (r *receiver) OnMsg(msg sputnik.Msg) {
+	answer := sputnik.Msg{KeyError: fmt.Sprintf("unknown command %v: there is %q", msg[KeyCommand], CommandCounters)}
+	if msg[KeyCommand] == CommandCounters {
+		answer = sputnik.Msg{KeyCounters: r.snapshot()}
+	}
+	if err := sputnik.Reply(msg, answer); err != nil {
+		r.log.Debug("a message that asks for nothing, or not any more", "error", err)
+	}
 }
 
 // Finish closes the socket where Run was never called. Otherwise that is Run's.

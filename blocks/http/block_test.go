@@ -17,6 +17,7 @@ import (
 func TestBlock(t *testing.T) {
 	sputniktest.Block(t, func() *sputnik.Block { return NewBlock(discard()) }, sputniktest.WithRealTime(),
 		sputniktest.WithConf(sputniktest.Conf(t, map[string]string{Name: "listen: 127.0.0.1:0\nto: sink"})),
+		sputniktest.WithMessages(func() []sputnik.Msg { return []sputnik.Msg{{KeyCommand: CommandCounters}} }),
 		sputniktest.WithPeer("sink", func() *sputnik.Block { return newSink().block() }))
 }
 

@@ -3,7 +3,9 @@ package httpin
 import (
 	"bytes"
 	"log/slog"
+	"maps"
 	"net/http"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,9 +13,10 @@ import (
 
 const reportEvery = time.Second
 
-// counters say what became of requests. They only grow.
+// counters say what became of requests and connections. They only grow.
 type counters struct {
 	requests atomic.Uint64
+	accepted atomic.Uint64 // answered by 202
 	messages atomic.Uint64 // taken by the receiving block
 	conns    atomic.Uint64 // refused: over max_conn
 	faults   faults        // of connections, as net/http tells them
@@ -26,6 +29,7 @@ func (c *counters) refuseConn() { c.conns.Add(1) }
 
 func (c *counters) answer(status int) {
 	if status == http.StatusAccepted {
+		c.accepted.Add(1)
 		return
 	}
 	c.mu.Lock()
@@ -34,6 +38,52 @@ func (c *counters) answer(status int) {
 		c.statuses = map[int]uint64{}
 	}
 	c.statuses[status]++
+}
+
+// answers is how many there were of each status that there can be.
+func (c *counters) answers() map[int]uint64 {
+	all := map[int]uint64{
+		http.StatusAccepted:              c.accepted.Load(),
+		http.StatusBadRequest:            0,
+		http.StatusUnauthorized:          0,
+		http.StatusForbidden:             0,
+		http.StatusNotFound:              0,
+		http.StatusMethodNotAllowed:      0,
+		http.StatusRequestTimeout:        0,
+		http.StatusRequestEntityTooLarge: 0,
+		http.StatusUnsupportedMediaType:  0,
+		http.StatusTooManyRequests:       0,
+		statusGone:                       0,
+		http.StatusBadGateway:            0,
+		http.StatusServiceUnavailable:    0,
+		http.StatusGatewayTimeout:        0,
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	maps.Copy(all, c.statuses)
+	return all
+}
+
+// snapshot is what a request for the counters is answered with.
+func (r *receiver) snapshot() map[string]uint64 {
+	h := r.handler
+	c := &h.count
+	all := map[string]uint64{
+		"requests_waiting":    uint64(h.pump.waiting.Load()),
+		"messages_accepted":   c.messages.Load(),
+		"pending_bytes":       uint64(h.budget.held.Load()),
+		"connections_open":    uint64(r.server.connections()),
+		"connections_refused": c.conns.Load(),
+		"connections_failed":  c.faults.count.Load(),
+	}
+	answered := uint64(0)
+	for status, n := range c.answers() {
+		all["requests_"+strconv.Itoa(status)] = n
+		answered += n
+	}
+	received := c.requests.Load() // after the answers, so that these are never more
+	all["requests_received"], all["requests_open"] = received, received-answered
+	return all
 }
 
 // reporter remembers what it has reported.

@@ -7,5 +7,5 @@
 // under pressure holds requests up for a while (key "accept_timeout"), then they are refused by 429.
 //
 // It speaks HTTP/1.1, with TLS and client certificates where configured. It needs no more than a blank import; README.md has the
-// keys and the answers. The folder is called http, the package httpin: it stands beside net/http in the same file.
+// keys, the answers and the counters. The folder is called http, the package httpin: it stands beside net/http in the same file.
 package httpin

@@ -34,6 +34,7 @@ type sink struct {
 	gate     chan bool               // OnMsg takes a value of it, if it is not nil
 	store    func(text string) error // whether a message is stored, or why not; nil: nobody is told
 	overflow sputnik.Overflow
+	self     sputnik.BlockCommunicator
 }
 
 const sinkMailbox = 10
@@ -44,6 +45,7 @@ func (s *sink) block() *sputnik.Block {
 	return sputnik.NewBlock(
 		sputnik.WithInit(func(sputnik.ConfFactory) error { return nil }),
 		sputnik.WithRunContext(func(ctx context.Context, _ sputnik.BlockCommunicator) error { <-ctx.Done(); return nil }),
+		sputnik.WithAttach(func(self sputnik.BlockCommunicator) { s.self = self }),
 		sputnik.WithMailbox(sinkMailbox, s.overflow),
 		sputnik.WithOnMsg(func(msg sputnik.Msg) {
 			if s.gate != nil {

@@ -145,6 +145,7 @@ func (h *handler) post(w http.ResponseWriter, r *http.Request, rest string) *pro
 	if p != nil {
 		return p
 	}
+	h.count.answer(http.StatusAccepted)
 	writeJSON(w, typeJSON, http.StatusAccepted, outcome)
 	return nil
 }

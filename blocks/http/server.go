@@ -82,6 +82,13 @@ func (s *server) track(c net.Conn, state http.ConnState) {
 	}
 }
 
+// connections is how many are open.
+func (s *server) connections() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.count
+}
+
 // makeRoom closes a connection whose first request has not come, whichever it is: clients that send nothing, or byte by
 // byte, don't keep others out. It is called under the lock.
 func (s *server) makeRoom(count *counters) bool {

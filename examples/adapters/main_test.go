@@ -68,6 +68,11 @@ func TestOneBinaryThreeProcesses(t *testing.T) {
 		delete(want, text)
 	}
 	assert.Empty(t, want)
+	for p, blocks := range map[*process][]string{
+		all: {"nats.producer", "syslog", "http"}, syslogOnly: {"nats.producer", "syslog"}, httpOnly: {"nats.producer", "http"},
+	} {
+		assert.ElementsMatch(t, blocks, counting(t, p.await(t, adminURL)))
+	}
 
 	for _, p := range processes {
 		assert.Zero(t, p.end(t))
@@ -272,6 +277,7 @@ const (
 	ready         = `msg=ready\b`
 	syslogAddress = `listening.* tcp=(\S+)`
 	httpURL       = `listening.* url=(\S+/v1/messages)`
+	adminURL      = `listening.* block=admin url=(\S+)`
 )
 
 func send(t *testing.T, address, text string) {
@@ -292,6 +298,22 @@ func post(t *testing.T, url, text string) {
 	body, err := io.ReadAll(answer.Body)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusAccepted, answer.StatusCode, string(body))
+}
+
+// counting are the blocks that are asked for their counters, each of which has to answer.
+func counting(t *testing.T, admin string) (blocks []string) {
+	t.Helper()
+	defer http.DefaultClient.CloseIdleConnections()
+	answer, err := http.Get(admin + "metrics")
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	for _, m := range regexp.MustCompile(`(?m)^sputnik_block_counters_up{block="(.*)"} (\d)$`).FindAllStringSubmatch(string(body), -1) {
+		assert.Equal(t, "1", m[2], m[1])
+		blocks = append(blocks, m[1])
+	}
+	return blocks
 }
 
 // stored yields subject and payload of the first messages of the stream, once they are there.
@@ -337,6 +359,7 @@ func start(t *testing.T, env []string, args ...string) *process {
 	p.cmd.Env = slices.Concat(os.Environ(), []string{
 		envProgram + "=1", "ADAPTERS_ADMIN_LISTEN=127.0.0.1:0", "ADAPTERS_SYSLOG_LISTEN=127.0.0.1:0", "ADAPTERS_HTTP_LISTEN=127.0.0.1:0",
 		"ADAPTERS_NATS_EMBEDDED_LISTEN=127.0.0.1:0", "ADAPTERS_NATS_EMBEDDED_STORE=" + t.TempDir(),
+		"ADAPTERS_ADMIN_COUNTERS_LIMIT=5s", // on a busy machine, too
 	}, env)
 	p.cmd.Stdout, p.cmd.Stderr = p, p
 	require.NoError(t, p.cmd.Start())

@@ -21,6 +21,7 @@ const (
 	noLevel  = "this program doesn't give the admin block its log level (Options.Level)"
 	noReload = "this program can't reload its configuration: restart it"
 	stopping = "the process is stopping already"
+	reloads  = "a reload is in progress"
 )
 
 // actions says of each why it isn't available.
@@ -31,11 +32,26 @@ func (a *admin) actions(now sputnik.Status) Actions {
 	}
 	if now.State == sputnik.StateFinishing || now.State == sputnik.StateFinished {
 		why.Stop, why.Reload = stopping, stopping
+		if isReload(now.Cause) {
+			why.Stop, why.Reload = reloads, reloads
+			if a.opts.Last != nil { // then no other process follows
+				why.Stop = ""
+			}
+		}
 	}
 	if a.opts.Reload == nil {
 		why.Reload = noReload
 	}
 	return why
+}
+
+// isReload tells whether the process ends for another one to begin.
+func isReload(cause error) bool {
+	r, ok := errors.AsType[interface {
+		error
+		Reloading() bool
+	}](cause)
+	return ok && r.Reloading()
 }
 
 // Level is what /loglevel answers and takes.
@@ -112,12 +128,15 @@ func (a *admin) postReload(w http.ResponseWriter, r *http.Request) {
 	case stopping:
 		a.refuse(w, r, http.StatusConflict, byFinish, why)
 		return
+	case reloads:
+		a.refuse(w, r, http.StatusConflict, byBusy, why)
+		return
 	default:
 		a.refuse(w, r, http.StatusNotImplemented, byAbsence, why)
 		return
 	}
 	if !a.reload.TryLock() {
-		a.refuse(w, r, http.StatusConflict, byBusy, "a reload is in progress")
+		a.refuse(w, r, http.StatusConflict, byBusy, reloads)
 		return
 	}
 	defer a.reload.Unlock()
@@ -142,8 +161,11 @@ func (a *admin) postStop(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.log.Warn("stop asked for", "by", r.RemoteAddr)
+	if a.opts.Last != nil {
+		a.opts.Last()
+	}
 	initiator, ok := a.self.Communicator(sputnik.InitiatorResponsibility)
-	if !ok || !initiator.Send(sputnik.FinishMsg()) {
+	if (!ok || !initiator.Send(sputnik.FinishMsg())) && a.opts.Last == nil {
 		a.refuse(w, r, http.StatusConflict, byFinish, stopping)
 		return
 	}

@@ -27,6 +27,10 @@ type Options struct {
 	// process goes on as it was. It is called by one request at a time, and ctx ends after 30 s and when the block
 	// finishes: a Reload that ends this process to begin the next one must return without waiting for that.
 	Reload func(ctx context.Context) error
+	// Last says that no process is to follow this one: POST /stop calls it before it stops the process, and also while the
+	// process ends for a reload. It must not block, and may be called again. Nil: Reload begins no other process; if it
+	// does, a stop during a reload is refused, or overtaken by it.
+	Last func()
 }
 
 // NewBlock makes the block "admin" with a logger of its own.

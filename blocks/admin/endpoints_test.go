@@ -241,6 +241,41 @@ func TestStop(t *testing.T) {
 	assert.Equal(t, Name, cause.By.Responsibility)
 }
 
+// reload is the cause of a flight that ends for another one.
+type reload struct{}
+
+func (reload) Error() string   { return "reload" }
+func (reload) Reloading() bool { return true }
+
+// Whoever is told that the process stops can rely on it, also where a reload is in progress; or is told that it doesn't.
+func TestStopDuringAReload(t *testing.T) {
+	asked := 0
+	for _, c := range []struct {
+		last func()
+		code int
+		text string
+	}{
+		{nil, http.StatusConflict, "a reload is in progress"},
+		{func() { asked++ }, http.StatusAccepted, "the process stops"},
+	} {
+		ctx, end := context.WithCancelCause(t.Context())
+		f := fly(t, "", Options{Reload: func(context.Context) error { return nil }, Last: c.last},
+			sputnik.WithContext(ctx))
+		f.Send("worker", sputnik.Msg{"wait": true})
+		end(reload{})
+		sputniktest.Await(f.Flight, func(sputnik.ProcessFinishing) bool { return true })
+		code, text := f.request(t, http.MethodPost, "/stop", "")
+		assert.Equal(t, c.code, code)
+		assert.Contains(t, text, c.text)
+		code, text = f.request(t, http.MethodPost, "/reload", "")
+		assert.Equal(t, http.StatusConflict, code)
+		assert.Contains(t, text, "a reload is in progress")
+		f.worker.block <- true
+		require.NoError(t, f.Wait())
+	}
+	assert.Equal(t, 1, asked)
+}
+
 func TestPage(t *testing.T) {
 	f := fly(t, "", Options{})
 	resp := f.do(t, http.MethodGet, "/", "")

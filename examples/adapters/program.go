@@ -57,7 +57,7 @@ func (a *adapters) blocks() []cli.Block {
 				Default: admin.DefaultConf(), Check: cli.Reads(admin.ReadConf),
 			},
 			New: func(f cli.Flight) *sputnik.Block {
-				return admin.NewBlock(f.Log, admin.Options{Level: f.Level, Reload: f.Reload})
+				return admin.NewBlock(f.Log, admin.Options{Level: f.Level, Reload: f.Reload, Last: f.Last})
 			},
 		},
 		{

@@ -75,6 +75,8 @@ type Flight struct {
 	// Reload reads the configuration anew. It returns everything that is wrong with it, and then the flight goes on; or nil,
 	// and then the flight is about to end, and another one to begin. It may be called from anywhere.
 	Reload func(ctx context.Context) error
+	// Last makes this flight the last one, also where a reload has begun. It doesn't end it. It may be called from anywhere.
+	Last func()
 }
 
 // Reads makes a Section's Check of a package's ReadConf.

@@ -153,6 +153,21 @@ func TestSignalBetweenFlights(t *testing.T) {
 	assert.Empty(t, r.journal.entries, "no other flight")
 }
 
+// Whoever stops the process while it ends for a reload has stopped it for good.
+func TestLastFlight(t *testing.T) {
+	r := run(t, "source.yaml", "odd: end slowly")
+	r.journal.expect(t, "begins, every 1h30m0s", "runs, odd is end slowly")
+	reload, last := <-r.reload, <-r.last
+	require.NoError(t, reload(t.Context()))
+	r.journal.expect(t, "ends, every 1h30m0s, error <nil>, reloading true")
+	last()
+	require.ErrorContains(t, reload(t.Context()), "stopping")
+	close(r.gate)
+	r.journal.expect(t, "closed")
+	assert.Zero(t, r.exit(t))
+	assert.Empty(t, r.journal.entries, "no other flight")
+}
+
 // Whoever asks while a flight begins gets a reload after that: the files may have been read before they were written.
 func TestReloadWhileAFlightBegins(t *testing.T) {
 	r := run(t, "source.yaml", "odd: begin slowly")

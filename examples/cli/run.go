@@ -96,7 +96,7 @@ type flight struct {
 func (r *runner) prepare(set settings) (up flight, err error) {
 	ctx, end := context.WithCancelCause(context.Background())
 	up.end = end
-	f := Flight{Conf: set.cf, Blocks: set.blocks, Log: r.log, Level: &r.level, Stdout: r.Stdout, Reload: r.reload}
+	f := Flight{Conf: set.cf, Blocks: set.blocks, Log: r.log, Level: &r.level, Stdout: r.Stdout, Reload: r.reload, Last: r.last}
 	opts := []sputnik.SputnikOption{
 		sputnik.WithConfFactory(set.cf),
 		sputnik.WithAppBlocks(set.blocks),
@@ -152,6 +152,13 @@ func (r *runner) following(up flight) (*settings, time.Time) {
 		return nil, time.Time{}
 	}
 	return r.next, r.asked
+}
+
+// last lets no other flight follow.
+func (r *runner) last() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stopping = true
 }
 
 func (r *runner) ends() bool {

@@ -46,9 +46,7 @@ func (r *runner) signalled(s os.Signal) {
 		r.tasks.Go(func() { _ = r.reload(context.Background()) }) // it logs what goes wrong
 		return
 	}
-	r.mu.Lock()
-	r.stopping = true
-	r.mu.Unlock()
+	r.last()
 	select {
 	case r.signals <- s:
 	default: // many are waiting already

@@ -91,6 +91,7 @@ func readLinks(cf sputnik.ConfFactory) (linksConf, error) {
 type toy struct {
 	journal *journal
 	reload  chan func(context.Context) error // of each flight
+	last    chan func()                      // of each flight
 	gate    chan struct{}                    // a slow Init, or a slow end, waits for it; also Open, with hold
 	hold    bool
 	refused []error // that the manager was told of
@@ -100,7 +101,7 @@ type toy struct {
 }
 
 func newToy() *toy {
-	return &toy{journal: newJournal(), reload: make(chan func(context.Context) error, 10), gate: make(chan struct{})}
+	return &toy{journal: newJournal(), reload: make(chan func(context.Context) error, 10), last: make(chan func(), 10), gate: make(chan struct{})}
 }
 
 func init() {
@@ -146,6 +147,7 @@ func (y *toy) program() cli.Program {
 		},
 		Open: func(f cli.Flight) ([]sputnik.SputnikOption, io.Closer, error) {
 			y.reload <- f.Reload
+			y.last <- f.Last
 			if y.hold {
 				y.journal.add("opens")
 				<-y.gate

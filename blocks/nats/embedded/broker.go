@@ -105,6 +105,9 @@ func (b *Broker) InProcessConn() (net.Conn, error) {
 // Revive starts the server anew if it can't store any more, but the folder can be written to: nats-server keeps a write
 // error, such as that of a full disk, for as long as it runs, and switches JetStream off after others. Its connections break
 // then. As long as the folder can't be written to, the server goes on for those who read, and the error says why.
+//
+// Where the folder was removed, or another one stands in its place, the server would write to files that nobody finds
+// again, and acknowledge; it is stopped, and started anew in the folder of that name.
 func (b *Broker) Revive() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -115,6 +118,9 @@ func (b *Broker) revive() error {
 	if err := b.ctx.Err(); err != nil {
 		return err // stopped
 	}
+	if !holds(b.lock, b.opts.StoreDir) {
+		return b.settle()
+	}
 	health := b.server.Healthz(nil).Error
 	if b.server.Running() && b.server.JetStreamEnabled() && !strings.Contains(health, "write error") {
 		return nil
@@ -124,6 +130,22 @@ func (b *Broker) revive() error {
 	}
 	b.log.Warn("starting anew", "reason", health)
 	b.shutdown()
+	return b.start()
+}
+
+// settle starts the server anew in a folder that isn't the one it was started in.
+func (b *Broker) settle() error {
+	store := b.opts.StoreDir
+	if b.server.Running() {
+		b.log.Error("the store was removed, or replaced: what was stored in it is gone; starting anew", "store", store)
+		b.shutdown()
+	}
+	lock, err := lockStore(store)
+	if err != nil {
+		return fmt.Errorf("store %s: %w", store, err)
+	}
+	_ = b.lock.Close() // of a file that is gone
+	b.lock = lock
 	return b.start()
 }
 

@@ -1,6 +1,8 @@
 package embedded
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -12,7 +14,7 @@ func lockStore(store string) (*os.File, error) {
 	if err := os.MkdirAll(store, private); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(filepath.Join(store, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(lockFile(store), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -22,3 +24,18 @@ func lockStore(store string) (*os.File, error) {
 	}
 	return f, nil
 }
+
+// holds tells whether a lock is that of the folder that stands there now. In doubt, it is.
+func holds(f *os.File, store string) bool {
+	held, err := f.Stat()
+	if err != nil {
+		return true
+	}
+	there, err := os.Stat(lockFile(store))
+	if err != nil {
+		return !errors.Is(err, fs.ErrNotExist)
+	}
+	return os.SameFile(held, there)
+}
+
+func lockFile(store string) string { return filepath.Join(store, "lock") }

@@ -80,6 +80,15 @@ func (c configuration) checkOrder(t *testing.T) {
 	}
 }
 
+// checkMemory leaves half of the limit, in bytes, to other things than the ids that a broker in the process remembers.
+func (c configuration) checkMemory(t *testing.T, limit int) {
+	t.Helper()
+	const rate, id = 50_000, 150 // lines a second, bytes
+	if c.nats.Embedded() {
+		assert.Less(t, int(c.nats.Duplicates.Seconds())*rate*id, limit/2, "the ids of the duplicates window")
+	}
+}
+
 // folderWith writes files to a new folder.
 func folderWith(t *testing.T, files map[string]string) string {
 	t.Helper()

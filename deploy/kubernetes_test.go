@@ -201,6 +201,7 @@ func (b bundle) checkConfiguration(t *testing.T, c container) {
 	validate(t, folder, environ)
 	conf := readConfiguration(t, folder, environ)
 	conf.checkOrder(t)
+	conf.checkMemory(t, bytesOf(t, c.Resources.Limits.Memory))
 	assert.Equal(t, want["S2N_ADMIN_TOKEN_FILE"], conf.admin.Token)
 	assert.Equal(t, want["S2N_NATS_PASSWORD_FILE"], conf.nats.Password)
 	assert.Equal(t, conf.nats.User != "", conf.nats.Password != "", "a user has a password")

@@ -55,6 +55,7 @@ func TestUnitAndConfigurationBelongTogether(t *testing.T) {
 	validate(t, filepath.Join("systemd", "conf"), nil)
 	conf := readConfiguration(t, filepath.Join("systemd", "conf"), nil)
 	conf.checkOrder(t)
+	conf.checkMemory(t, bytesOf(t, setting(t, unit, "MemoryMax")+"i"))
 	assert.Equal(t, systemd.Name, conf.blocks[0].Name)
 	assert.Equal(t, []string{"systemd:" + setting(t, socket, "FileDescriptorName")}, conf.syslog.Listen)
 	assert.Equal(t, setting(t, socket, "ReceiveBuffer"), strconv.Itoa(conf.syslog.UDPBuffer>>20)+"M")

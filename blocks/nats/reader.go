@@ -31,8 +31,15 @@ func (c *Connection) readFrom(ctx context.Context, sequence uint64, headersOnly 
 	if err != nil {
 		return nil, err
 	}
-	messages, err := consumer.Messages()
+	messages, err := consumer.Messages(jetstream.PullMaxBytes(c.ahead()))
 	return &reader{MessagesContext: messages, pending: consumer.CachedInfo().NumPending}, err
+}
+
+// ahead is how many bytes a reader asks for at a time, and holds. The server sends what is asked for at once, and breaks the
+// connection if more than its max_pending (64 MiB) waits to be sent: that would hit the producer, too.
+func (c *Connection) ahead() int {
+	const usual = 8 << 20 // 8 messages of the usual maximum
+	return max(usual, 2*int(c.Conn.MaxPayload()))
 }
 
 // next waits for a message.

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"strings"
 	"testing"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -62,6 +64,35 @@ func TestTailPrintsWhatIsStoredFromNowOnAcrossConnections(t *testing.T) {
 	require.NoError(t, <-ended)
 	require.NoError(t, write.Close())
 	assert.Equal(t, "#5 syslog.user.info three\n#6 syslog.user.info four\n", string(<-rest))
+}
+
+// The connection is the producer's, too: the server must not have to break it for what waits to be printed.
+func TestTailBehindLargeMessages(t *testing.T) {
+	const messages, size = 60, 900_000
+	s := runServer(t, &server.Options{MaxPending: 16 << 20})
+	_, conn := connect(t, nil, confFor(s))
+	_, first := connect(t, nil, confFor(s))
+	for range messages {
+		publish(t, conn, strings.Repeat("x", size))
+	}
+	read, write := io.Pipe()
+	links, finish, ended := startTail(t, write)
+	links <- first
+	printed := make(chan error, 1)
+	go func() {
+		_, err := io.CopyN(io.Discard, read, messages*size)
+		printed <- err
+		_, _ = io.Copy(io.Discard, read) // until it is closed
+	}()
+	select {
+	case err := <-printed:
+		require.NoError(t, err)
+	case err := <-first.broken:
+		require.NoError(t, err)
+	}
+	finish()
+	require.NoError(t, <-ended)
+	require.NoError(t, write.Close())
 }
 
 func TestTailEndsWithItsOutput(t *testing.T) {

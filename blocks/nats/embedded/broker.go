@@ -137,7 +137,7 @@ func (b *Broker) revive() error {
 func (b *Broker) settle() error {
 	store := b.opts.StoreDir
 	if b.server.Running() {
-		b.log.Error("the store was removed, or replaced: what was stored in it is gone; starting anew", "store", store)
+		b.log.Error("the store was removed, or replaced; starting anew in what is there now", "store", store)
 		b.shutdown()
 	}
 	lock, err := lockStore(store)

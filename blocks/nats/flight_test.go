@@ -1,12 +1,14 @@
 package nats
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
 	"reflect"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -192,6 +194,37 @@ func TestCountersAddUp(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, sputnik.Msg{"error": `unknown command dance: there is "counters"`}, answer)
 	require.NoError(t, f.Stop())
+}
+
+// Without a server, the blocks that send to the producer are rid of what they hold at once: nothing is lost with them that
+// the server could still take, would it come back before the flush is over.
+func TestFinishTakesWhatSendersHold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const lines = 5000 // more than window and mailbox have room for
+		server := sputniktest.NewServer(t)
+		server.Down()
+		taken := 0
+		source := func() *sputnik.Block {
+			return sputnik.NewBlock(
+				sputnik.WithInit(func(sputnik.ConfFactory) error { return nil }),
+				sputnik.WithBlockFinishTimeout(5*time.Second),
+				sputnik.WithRunContext(func(ctx context.Context, bc sputnik.BlockCommunicator) error {
+					<-ctx.Done()
+					to, _ := bc.Communicator(ProducerName)
+					for taken < lines && to.Send(sputnik.Msg{KeySubject: "x", KeyData: []byte("x")}) {
+						taken++
+					}
+					return nil
+				}))
+		}
+		f := sputniktest.New(t, sputnik.WithConfFactory(confOf(testConf(), DefaultProducerConf())), sputnik.WithConnector(server, time.Second)).
+			Add(ProducerName, func() *sputnik.Block { return NewProducer(discard()) }).
+			Add("source", source).
+			Launch()
+		sputniktest.Await[sputnik.ConnectFailed](f)
+		require.ErrorContains(t, f.Stop(), fmt.Sprintf("%d messages not acknowledged within 10s", lines))
+		assert.Equal(t, lines, taken)
+	})
 }
 
 // The broker ends before the connector, which is none of its business.

@@ -69,8 +69,8 @@ func (p *producer) OnMsg(msg sputnik.Msg) {
 	}
 }
 
-// wait waits for room in the window. A finish that begins meanwhile would spend its time on emptying the mailbox, were
-// the window not told to take everything now.
+// wait waits for room in the window. A finish that begins meanwhile would spend its time on emptying the mailbox, and the
+// senders theirs on waiting for room in it, were the window not told to take everything now.
 func (p *producer) wait(out outgoing) {
 	look := time.NewTicker(time.Second)
 	defer look.Stop()
@@ -85,9 +85,10 @@ func (p *producer) wait(out outgoing) {
 	}
 }
 
+// finishing tells whether the process comes to its end, or this block alone.
 func (p *producer) finishing() bool {
 	status, _ := sputnik.StatusOf(p.self)
-	return slices.ContainsFunc(status.Blocks, func(b sputnik.BlockStatus) bool {
+	return status.Cause != nil || slices.ContainsFunc(status.Blocks, func(b sputnik.BlockStatus) bool {
 		return b.Block == p.self.Descriptor() && b.State == sputnik.StateFinishing
 	})
 }

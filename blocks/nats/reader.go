@@ -18,7 +18,10 @@ type reader struct {
 
 // readFrom begins at a sequence of the stream. The caller stops the reader.
 func (c *Connection) readFrom(ctx context.Context, sequence uint64, headersOnly bool) (*reader, error) {
-	const forgotten = 5 * time.Minute // after its last request, the server forgets the consumer
+	forgotten := 5 * time.Minute // after its last request, the server forgets the consumer; an output may stand still for a while
+	if headersOnly {
+		forgotten = 2 * lookUpTimeout // the look-up is over by then
+	}
 	consumer, err := c.Stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
 		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
 		OptStartSeq:       sequence,

@@ -213,14 +213,42 @@ func (w *worker) factory() *sputnik.Block {
 
 // lines is what was logged.
 type lines struct {
-	mu   sync.Mutex
-	text strings.Builder
+	mu    sync.Mutex
+	text  strings.Builder
+	grown chan struct{} // made by who waits, closed by the next line
 }
 
 func (l *lines) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.grown != nil {
+		close(l.grown)
+		l.grown = nil
+	}
 	return l.text.Write(p)
+}
+
+// await waits until a text was logged.
+func (l *lines) await(t *testing.T, text string) {
+	t.Helper()
+	late := time.After(30 * time.Second)
+	for {
+		l.mu.Lock()
+		if strings.Contains(l.text.String(), text) {
+			l.mu.Unlock()
+			return
+		}
+		if l.grown == nil {
+			l.grown = make(chan struct{})
+		}
+		grown := l.grown
+		l.mu.Unlock()
+		select {
+		case <-grown:
+		case <-late:
+			require.Fail(t, "not logged", "%s", text)
+		}
+	}
 }
 
 func (l *lines) String() string {

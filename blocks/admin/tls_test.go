@@ -55,7 +55,7 @@ func TestClientCertificates(t *testing.T) {
 		assert.Equal(t, http.StatusOK, code)
 		_, err := clientOf(t, strangers, "stranger").Get(f.url + "/livez") //nolint:bodyclose // there is none
 		assert.Error(t, err)
-		require.NoError(t, f.Stop()) // then it is told
+		f.log.await(t, "reason=handshake") // the client knows before the server's log does
 		assert.Regexp(t, `msg="request refused" block=admin reason=handshake from=127.0.0.1:\d+ total=1 error="tls: .*unknown authority`, f.log.String())
 		assert.InDelta(t, 1, testutil.ToFloat64(f.metrics.refused.WithLabelValues(string(byHandshake))), 0)
 	})

@@ -1,15 +1,14 @@
 package nats
 
-import (
-	"fmt"
+import "github.com/sputnik-go/sputnik/blocks/internal/count"
 
-	"github.com/sputnik-go/sputnik"
-)
-
-// KeyCommand asks the producer something, by [sputnik.Request]. There is one command, [CommandCounters].
+// The producer itself takes one request: {"command": "counters"} is answered by {"counters": map[string]uint64}. Any other
+// is answered by {"error": string}.
 const (
-	KeyCommand      = "command"
-	CommandCounters = "counters"
+	KeyCommand      = count.KeyCommand
+	CommandCounters = count.Command
+	KeyCounters     = count.KeyCounters
+	KeyError        = count.KeyError
 )
 
 // counters say what became of the messages: accepted = acknowledged + dead_lettered + refused + given_up + in_flight.
@@ -24,20 +23,6 @@ type counters struct {
 	deadLettered uint64 // stored as a dead letter
 	cut          uint64 // of those, too long to be stored as a whole
 	givenUp      uint64 // not acknowledged when the block ended
-}
-
-// answer answers a request: CommandCounters with a uint64 for each counter, others with an "error".
-func (p *producer) answer(command any, msg sputnik.Msg) {
-	answer := sputnik.Msg{"error": fmt.Sprintf("unknown command %v: there is %q", command, CommandCounters)}
-	if command == CommandCounters {
-		answer = make(sputnik.Msg)
-		for name, value := range p.publisher.counters() {
-			answer[name] = value
-		}
-	}
-	if err := sputnik.Reply(msg, answer); err != nil {
-		p.log.Warn("command without a reply", "command", command, "error", err)
-	}
 }
 
 // counters is a snapshot, with what is in flight.
@@ -62,10 +47,10 @@ func (p *publisher) counters() map[string]uint64 {
 }
 
 func (p *publisher) report() {
-	count := p.counters()
+	counted := p.counters()
 	var args []any
 	for _, name := range []string{"acknowledged", "found", "repeated", "dead_lettered", "refused", "given_up"} {
-		args = append(args, name, count[name])
+		args = append(args, name, counted[name])
 	}
 	p.log.Info("published in all", args...)
 }

@@ -16,6 +16,6 @@
 // ([HeaderError]), if a subject for that is configured. What it refuses for now holds up the senders: window and mailbox
 // are bounded.
 //
-// A request with [KeyCommand] = [CommandCounters] is answered with figures, each a uint64 under its name. It waits in the
-// mailbox like a message, so give its context a limit.
+// A request with [KeyCommand] = [CommandCounters] is answered with figures under [KeyCounters]. It waits in the mailbox like
+// a message, so give its context a limit.
 package nats

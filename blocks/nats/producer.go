@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sputnik-go/sputnik"
+	"github.com/sputnik-go/sputnik/blocks/internal/count"
 )
 
 func init() {
@@ -55,8 +56,8 @@ func (p *producer) Attach(self sputnik.BlockCommunicator) { p.self = self }
 
 // OnMsg publishes the message. It waits while the window is full, so that the mailbox fills and holds up the senders.
 func (p *producer) OnMsg(msg sputnik.Msg) {
-	if command, ok := msg[KeyCommand]; ok {
-		p.answer(command, msg)
+	if _, ok := msg[KeyCommand]; ok {
+		count.Answer(p.log, msg, p.publisher.counters)
 		return
 	}
 	out, err := p.read(msg)

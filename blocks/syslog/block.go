@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sputnik-go/sputnik"
+	"github.com/sputnik-go/sputnik/blocks/internal/count"
 	"github.com/sputnik-go/sputnik/blocks/internal/fault"
 )
 
@@ -30,10 +31,10 @@ const (
 // The block itself takes one request: {"command": "counters"} is answered by {"counters": map[string]uint64}, which is
 // explained in the README. Any other is answered by {"error": string}.
 const (
-	KeyCommand      = "command"
-	CommandCounters = "counters"
-	KeyCounters     = "counters"
-	KeyError        = "error"
+	KeyCommand      = count.KeyCommand
+	CommandCounters = count.Command
+	KeyCounters     = count.KeyCounters
+	KeyError        = count.KeyError
 )
 
 func init() {
@@ -161,15 +162,7 @@ func (r *receiver) Run(ctx context.Context, bc sputnik.BlockCommunicator) error 
 }
 
 // OnMsg answers requests.
-func (r *receiver) OnMsg(msg sputnik.Msg) {
-	answer := sputnik.Msg{KeyError: fmt.Sprintf("unknown command %v: there is %q", msg[KeyCommand], CommandCounters)}
-	if msg[KeyCommand] == CommandCounters {
-		answer = sputnik.Msg{KeyCounters: r.snapshot()}
-	}
-	if err := sputnik.Reply(msg, answer); err != nil {
-		r.log.Debug("a message that asks for nothing, or not any more", "error", err)
-	}
-}
+func (r *receiver) OnMsg(msg sputnik.Msg) { count.Answer(r.log, msg, r.snapshot) }
 
 // Finish closes the sockets where Run was never called. Otherwise that is Run's, which is still reading now.
 func (r *receiver) Finish(init bool) {

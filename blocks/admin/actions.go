@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sputnik-go/sputnik"
+	"github.com/sputnik-go/sputnik/blocks/internal/ending"
 )
 
 const reloadLimit = 30 * time.Second
@@ -32,7 +33,7 @@ func (a *admin) actions(now sputnik.Status) Actions {
 	}
 	if now.State == sputnik.StateFinishing || now.State == sputnik.StateFinished {
 		why.Stop, why.Reload = stopping, stopping
-		if isReload(now.Cause) {
+		if ending.IsReload(now.Cause) {
 			why.Stop, why.Reload = reloads, reloads
 			if a.opts.Last != nil { // then no other process follows
 				why.Stop = ""
@@ -43,15 +44,6 @@ func (a *admin) actions(now sputnik.Status) Actions {
 		why.Reload = noReload
 	}
 	return why
-}
-
-// isReload tells whether the process ends for another one to begin.
-func isReload(cause error) bool {
-	r, ok := errors.AsType[interface {
-		error
-		Reloading() bool
-	}](cause)
-	return ok && r.Reloading()
 }
 
 // Level is what /loglevel answers and takes.

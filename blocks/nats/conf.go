@@ -1,6 +1,7 @@
 package nats
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"net/url"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sputnik-go/sputnik"
+	"github.com/sputnik-go/sputnik/blocks/internal/access"
 	"github.com/sputnik-go/sputnik/blocks/internal/fault"
 )
 
@@ -108,15 +110,11 @@ func validSubject(s string) bool {
 	return len(s) <= maxSubject
 }
 
-// redacted shows the urls without users: one without a password is a token.
+// redacted shows the urls without users.
 func redacted(urls ...string) string {
 	shown := make([]string, len(urls))
 	for i, u := range urls {
-		shown[i] = "nats"
-		if parsed, err := url.Parse(u); err == nil {
-			parsed.User = nil
-			shown[i] = parsed.String()
-		}
+		shown[i] = cmp.Or(access.Redacted(u), "nats")
 	}
 	return strings.Join(shown, ", ")
 }

@@ -1,7 +1,6 @@
 package systemd
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -9,6 +8,7 @@ import (
 	"unicode"
 
 	"github.com/sputnik-go/sputnik"
+	"github.com/sputnik-go/sputnik/blocks/internal/ending"
 )
 
 // teller turns what is seen of the process into messages for the service manager. It is a value: where a message
@@ -75,7 +75,7 @@ const extensions = 5
 
 // farewell is the message by which the end of the flight begins.
 func (t teller) farewell(cause error) string {
-	if isReload(cause) {
+	if ending.IsReload(cause) {
 		return reloading(t.monotonic)
 	}
 	return "STOPPING=1"
@@ -85,21 +85,10 @@ func reloading(monotonic func() uint64) string {
 	return fmt.Sprintf("RELOADING=1\nMONOTONIC_USEC=%d", monotonic())
 }
 
-// reloader is the cause of a flight that ends for the next one.
-type reloader interface {
-	error
-	Reloading() bool
-}
-
-func isReload(cause error) bool {
-	r, ok := errors.AsType[reloader](cause)
-	return ok && r.Reloading()
-}
-
 // summary says in words how the process is.
 func summary(s sputnik.Status) string {
 	switch {
-	case s.Cause != nil && isReload(s.Cause):
+	case ending.IsReload(s.Cause):
 		return fmt.Sprintf("reloading: %v", s.Cause)
 	case !s.Ready:
 		return s.Reason

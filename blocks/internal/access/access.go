@@ -1,4 +1,4 @@
-// Package access tells who can reach a block, who gets in, and whom it trusts.
+// Package access tells who can reach a block, who gets in, and whom it trusts; and keeps their secrets.
 package access
 
 import (
@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -48,4 +49,14 @@ func CertPool(file string) (*x509.CertPool, error) {
 		return nil, fmt.Errorf("%s holds no certificate in PEM form", file)
 	}
 	return pool, nil
+}
+
+// Redacted is a URL without its user, who without a password is a token; empty where the text is none.
+func Redacted(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return ""
+	}
+	u.User = nil
+	return u.String()
 }

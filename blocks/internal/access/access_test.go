@@ -58,3 +58,12 @@ func TestCertPoolNamesTheFile(t *testing.T) {
 	_, err = CertPool(file)
 	assert.EqualError(t, err, file+" holds no certificate in PEM form")
 }
+
+func TestRedacted(t *testing.T) {
+	for text, want := range map[string]string{
+		"nats://user:secret@host:4222": "nats://host:4222", "tls://token@host": "tls://host", "nats://host": "nats://host",
+		"nats://user:secret@host:x": "", // not a URL: it isn't known where the secret is
+	} {
+		assert.Equal(t, want, Redacted(text))
+	}
+}

@@ -3,7 +3,6 @@ package embedded
 import (
 	"crypto/tls"
 	"fmt"
-	"net/url"
 
 	"github.com/nats-io/nats-server/v2/server"
 
@@ -106,14 +105,11 @@ func (g guard) Check(client server.ClientAuthentication) bool {
 	}
 }
 
-// redacted shows the urls without users: one without a password is a token.
+// redacted shows the urls without users.
 func redacted(urls []string) []string {
 	shown := make([]string, len(urls))
 	for i, text := range urls {
-		if u, err := url.Parse(text); err == nil {
-			u.User = nil
-			shown[i] = u.String()
-		}
+		shown[i] = access.Redacted(text)
 	}
 	return shown
 }
